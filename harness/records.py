@@ -1,0 +1,125 @@
+"""Frozen facts: what was asked, what every HTTP attempt did, and how each request ended.
+
+```
+Request                 one chat completion that the caller wants
+Outcome                 how it ended: one line of records.jsonl
+└── Attempt             one HTTP try at it, numbered from 1
+```
+
+All instants are seconds since the start of the trial in its cell, rounded to 1e-9 so that equal
+seeds give equal bits in virtual time. History of SCHEMA_VERSION: 1, the first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+Kind = Literal["first", "retry", "hedge"]
+
+#: How an attempt or a request can end. `ok` alone is a success; `unfinished` was still under way
+#: when a limit ended its trial, so its time is censored; `cancelled` was abandoned by the client.
+RESULTS = ("ok", "timeout", "connection_error", "status_error", "stream_error", "truncated", "cancelled", "unfinished")
+
+
+def rounded(instant: float | None) -> float | None:
+    """An instant in seconds to the resolution of the records, 1e-9."""
+    return None if instant is None else round(instant, 9)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One chat completion of a workload; `index` counts through the workload, whatever its slices."""
+
+    index: int
+    messages: tuple[Mapping[str, Any], ...]
+    max_tokens: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The name that the mock draws scripts by and that `X-Harness-Request` carries."""
+        return str(self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP try at a request, instants in seconds since the start of the trial."""
+
+    attempt: int
+    kind: Kind
+    outcome: str
+    send_s: float
+    end_s: float
+    headers_s: float | None = None
+    first_content_s: float | None = None
+    last_content_s: float | None = None
+    status: int | None = None
+    bytes: int = 0
+    error: str | None = None
+    request_id: str | None = None
+
+    @property
+    def ttft_s(self) -> float | None:
+        """Seconds from send to first content; None when no content came."""
+        return None if self.first_content_s is None else rounded(self.first_content_s - self.send_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one request ended: from `start_s`, when the caller wanted it, to `end_s`."""
+
+    experiment: str
+    cell: str
+    trial: int
+    seed: int
+    batch: int
+    request: int
+    outcome: str
+    start_s: float
+    end_s: float
+    tokens: int = 0
+    finish_reason: str | None = None
+    error: str | None = None
+    attempts: tuple[Attempt, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Whether a whole answer came back."""
+        return self.outcome == "ok"
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What identifies the request within a run: cell, trial, request."""
+        return (self.cell, self.trial, self.request)
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds from the caller's wish to the end of the request."""
+        return round(self.end_s - self.start_s, 9)
+
+    @property
+    def ttft_s(self) -> float | None:
+        """Seconds from the caller's wish to the first content of the last attempt, retries included."""
+        last = self.attempts[-1] if self.attempts else None
+        return None if last is None or last.first_content_s is None else round(last.first_content_s - self.start_s, 9)
+
+    def to_json(self) -> str:
+        """One line of records.jsonl, without the newline."""
+        return json.dumps({"schema": SCHEMA_VERSION, **asdict(self)}, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_dict(cls, line: Mapping[str, Any]) -> Outcome:
+        """The outcome that a parsed line of records.jsonl holds.
+
+        Raises ValueError when the line is of another schema version, TypeError or KeyError when it is not a record.
+        """
+        fields = dict(line)
+        version = fields.pop("schema")
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"record of schema {version}, this version reads schema {SCHEMA_VERSION}")
+        fields["attempts"] = tuple(Attempt(**attempt) for attempt in fields["attempts"])
+        return cls(**fields)
