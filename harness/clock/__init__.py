@@ -39,14 +39,11 @@ def run(
 
     runner = asyncio.Runner(loop_factory=lambda: VirtualLoop(livelock_limit=livelock_limit))
     try:
-        result = runner.run(main())
+        return runner.run(main())
     except ClockError:
         # The cancelled tasks may get stuck once more; the first finding is the one to show.
         with contextlib.suppress(ClockError):
             runner.close()
         raise
-    except BaseException:
+    finally:
         runner.close()
-        raise
-    runner.close()
-    return result

@@ -16,6 +16,7 @@ from threading import get_ident
 from typing import Any
 
 from harness.clock.errors import Deadlock, ForeignThread, Livelock
+from harness.clock.memory import MemoryLoop
 from harness.clock.pending import describe
 
 _POLL_EVERY = 1024  # iterations between two looks at signals and at what other threads handed in
@@ -23,7 +24,7 @@ _STARVED = 16 * _POLL_EVERY  # iterations after which threads are let in althoug
 _SWEEP_ABOVE = 100  # cancelled timers that may lie about before the heap is swept
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(MemoryLoop):
     """A selector loop in virtual time: `time()` starts at 0.0 and equals each timer's due time exactly when it runs.
 
     Timers due at the same instant run in the order in which they were set. Functions given to an executor run at once,
@@ -132,7 +133,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self._cancelled_timers > _SWEEP_ABOVE and self._cancelled_timers * 2 > len(self._timers):
             self._timers[:] = [entry for entry in self._timers if not entry[2]._cancelled]
             heapify(self._timers)
-            self._cancelled_timers = 0
+            self._cancelled_timers = 1  # this one, which is marked only after this call
 
     # -- the engine
 
