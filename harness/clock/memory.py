@@ -38,7 +38,7 @@ class MemoryLoop(asyncio.SelectorEventLoop):
         """Resolve a name in memory: `localhost`, IP literals, and what was added to `network`."""
         return self.network.getaddrinfo(host, port, family=family, kind=type, proto=proto, flags=flags)
 
-    async def create_connection(  # type: ignore[override]  # the stub's overloads tell TLS apart, which is refused here
+    async def create_connection(
         self,
         protocol_factory: Callable[[], Any],
         host: Any = None,
@@ -60,7 +60,7 @@ class MemoryLoop(asyncio.SelectorEventLoop):
         infos = self.network.getaddrinfo(host, port, family=family, kind=0, proto=proto, flags=flags)
         return await self.network.create_connection(protocol_factory, infos, local_addr)
 
-    async def create_server(
+    async def create_server(  # type: ignore[override]  # the stub's overloads tell TLS and ready-made sockets apart
         self,
         protocol_factory: Callable[[], Any],
         host: Any = None,

@@ -43,7 +43,7 @@ class VirtualLoop(MemoryLoop):
     _closed: bool
     _thread_id: int | None
     _check_closed: Callable[[], None]
-    _process_events: Callable[[list[Any]], None]
+    _read_from_self: Callable[[], None]
     _write_to_self: Callable[[], None]
 
     def __init__(
@@ -141,7 +141,7 @@ class VirtualLoop(MemoryLoop):
         ready, timers = self._ready, self._timers
         self._iterations += 1
         if not self._iterations % _POLL_EVERY:
-            self._process_events(self._selector.select(0))
+            self._listen(0)
             self._guard_livelock()
         if ready or self._stopping:
             self._still += 1
@@ -186,28 +186,37 @@ class VirtualLoop(MemoryLoop):
             patience = deadline - time.monotonic()
             if patience <= 0:
                 raise Deadlock(self._worker_report(busy[0]))
-            # A worker that failed to report would not wake the selector: look again now and then.
-            self._process_events(self._selector.select(min(patience, 0.05)))
+            # A worker reports just before it counts as free, and nothing tells of that: look again soon.
+            self._listen(min(patience, 0.001))
         rank = {thread: place for place, thread in enumerate(threading.enumerate())}
         arrivals = [self._arrivals.popleft() for _ in range(len(self._arrivals))]
         arrivals.sort(key=lambda arrival: rank.get(arrival[0], len(rank)))
         self._ready.extend(handle for _, handle in arrivals)
 
     def _busy_workers(self) -> list[threading.Thread]:
-        """Threads of `anyio.to_thread` that hold work of this loop, and so are certain to report back."""
+        """Threads of `anyio.to_thread` that hold work of this loop and so are certain to report, but have not yet."""
+        reported = {thread for thread, _ in self._arrivals}
         return [
             thread
             for thread in threading.enumerate()
             if getattr(thread, "loop", None) is self
             and getattr(getattr(thread, "queue", None), "unfinished_tasks", 0) > 0
+            and thread not in reported
         ]
+
+    def _listen(self, seconds: float) -> None:
+        """Wait in real time for a signal or another thread; the loop's own pipe is all that is registered."""
+        if self._selector.select(seconds):
+            self._read_from_self()
 
     def _give_threads_a_chance(self) -> None:
         """Raise `Deadlock`, unless another thread hands something in within its grace."""
-        if threading.active_count() > 1:
-            self._process_events(self._selector.select(self._thread_grace_s))
-        if not self._ready and not self._arrivals:
-            raise Deadlock(self._deadlock_report())
+        deadline = time.monotonic() + self._thread_grace_s
+        while not self._ready and not self._arrivals:
+            patience = deadline - time.monotonic()
+            if patience <= 0 or threading.active_count() == 1:
+                raise Deadlock(self._deadlock_report())
+            self._listen(patience)
 
     def _guard_livelock(self) -> None:
         if self._still >= self._livelock_limit:
