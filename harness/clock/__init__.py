@@ -1,4 +1,11 @@
-"""Two clocks for the same code: real time, or virtual time that jumps from timer to timer."""
+"""Two clocks for the same code: real time, or virtual time that jumps from timer to timer.
+
+The virtual clock is the loop's: `time.monotonic` (which the HTTP pool reads for its own keep-alive expiry), dates in
+headers and the cost of computing stay real. Its network is TCP by host and port without latency, loss or bandwidth; a
+black hole never gives up by itself, and `abort()` always resets, where a kernel sends FIN unless bytes are unread or
+SO_LINGER is 0. TLS, Unix sockets, UDP, pipes and subprocesses raise `NotSimulated`. Functions given to an executor
+run in the loop's thread, so they must not wait for the loop.
+"""
 
 from __future__ import annotations
 

@@ -188,6 +188,8 @@ class VirtualLoop(MemoryLoop):
                 raise Deadlock(self._worker_report(busy[0]))
             # A worker reports just before it counts as free, and nothing tells of that: look again soon.
             self._listen(min(patience, 0.001))
+        if not self._arrivals:
+            return
         rank = {thread: place for place, thread in enumerate(threading.enumerate())}
         arrivals = [self._arrivals.popleft() for _ in range(len(self._arrivals))]
         arrivals.sort(key=lambda arrival: rank.get(arrival[0], len(rank)))

@@ -476,6 +476,19 @@ def test_wildcard_servers_are_reached_at_any_address():
     assert clock.run(main, clock="virtual") == ("10.1.2.3", 8000)
 
 
+def test_ipv6_literals_connect():
+    """Addresses of the other family work the same, with their longer names."""
+
+    async def main() -> tuple[Any, ...]:
+        loop = asyncio.get_running_loop()
+        await loop.create_server(asyncio.Protocol, "::", 8000)
+        transport, _ = await loop.create_connection(asyncio.Protocol, "::1", 8000)
+        assert transport.get_extra_info("socket").family == socket.AF_INET6
+        return transport.get_extra_info("peername")
+
+    assert clock.run(main, clock="virtual") == ("::1", 8000, 0, 0)
+
+
 def test_closed_server_waits_for_its_connections():
     """`wait_closed` returns when the last connection has ended, at that instant."""
 
