@@ -1,0 +1,110 @@
+"""Put the chunks of a stream together again: the article's message, or the whole completion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+
+class _Choice:
+    """What one choice has said so far."""
+
+    def __init__(self) -> None:
+        self.content: list[str] = []
+        self.refusal: list[str] = []
+        self.calls: dict[int, dict[str, Any]] = {}
+        self.logprobs: dict[str, list[Any]] = {}
+        self.finish_reason: str | None = None
+
+    def add(self, choice: Any) -> None:
+        if choice.finish_reason:
+            self.finish_reason = choice.finish_reason
+        for kind in ("content", "refusal"):
+            found = getattr(choice.logprobs, kind, None) if choice.logprobs else None
+            if found:
+                self.logprobs.setdefault(kind, []).extend(entry.to_dict() for entry in found)
+        delta = choice.delta
+        if delta is None:
+            return
+        if delta.content:
+            self.content.append(delta.content)
+        if delta.refusal:
+            self.refusal.append(delta.refusal)
+        for fragment in delta.tool_calls or ():
+            self._add_call(fragment)
+
+    def _add_call(self, fragment: Any) -> None:
+        call = self.calls.setdefault(
+            fragment.index, {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
+        )
+        # Some servers repeat the id and the name in every fragment, so they are set, not joined.
+        call["id"] = fragment.id or call["id"]
+        if fragment.function is not None:
+            call["function"]["name"] = fragment.function.name or call["function"]["name"]
+            call["function"]["arguments"] += fragment.function.arguments or ""
+
+    @property
+    def message(self) -> dict[str, Any]:
+        return {
+            "role": "assistant",
+            "content": "".join(self.content) if self.content else None,
+            "tool_calls": [self.calls[index] for index in sorted(self.calls)] or None,
+        }
+
+
+class StreamedMessage:
+    """Accumulates the chunks of one streamed chat completion, in order of arrival.
+
+    Chunks without choices (usage at the end, Azure's first one), without a delta or with an empty one are welcome.
+    """
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _Choice] = {}
+        self._envelope: dict[str, Any] = {}
+        self.usage: Any = None
+        self.content_chunks = 0
+
+    def add(self, chunk: ChatCompletionChunk) -> None:
+        """Take in the next chunk."""
+        if not self._envelope.get("id"):
+            self._envelope = {
+                name: getattr(chunk, name, None)
+                for name in ("id", "created", "model", "service_tier", "system_fingerprint")
+            }
+        if chunk.usage is not None:
+            self.usage = chunk.usage
+        for choice in chunk.choices or ():
+            state = self._choices.get(choice.index)
+            if state is None:
+                state = self._choices[choice.index] = _Choice()
+            state.add(choice)
+            if choice.delta is not None and (choice.delta.content or choice.delta.tool_calls):
+                self.content_chunks += 1
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The first choice as `{"role", "content", "tool_calls"}`; what is absent is None."""
+        return self._choices.get(0, _Choice()).message
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the first choice ended; None while it goes on, and for ever when its stream was cut off."""
+        return self._choices[0].finish_reason if 0 in self._choices else None
+
+    def completion(self) -> ChatCompletion:
+        """The whole completion, as it would have come without streaming: id, usage, finish reasons, logprobs."""
+        from openai.types.chat import ChatCompletion
+
+        choices = []
+        for index in sorted(self._choices):
+            choice = self._choices[index]
+            message = choice.message | {"refusal": "".join(choice.refusal) or None}
+            logprobs = {"content": None, "refusal": None, **choice.logprobs} if choice.logprobs else None
+            choices.append(
+                {"index": index, "message": message, "finish_reason": choice.finish_reason, "logprobs": logprobs}
+            )
+        usage = None if self.usage is None else self.usage.to_dict()
+        # `construct`, as the SDK itself builds answers: a missing finish reason must not hide what did arrive.
+        return ChatCompletion.construct(**self._envelope, object="chat.completion", choices=choices, usage=usage)

@@ -1,0 +1,79 @@
+"""Play a script to a client, and notice when the client has gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from itertools import groupby
+from typing import Any
+
+from harness.scripts import NEVER, Event, Script
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Player:
+    """Sends each event of a script at its time, counted from `arrival` on the running loop's clock."""
+
+    def __init__(self, receive: Receive, send: Send, arrival: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._receive = receive
+        self._send = send
+        self._arrival = arrival
+        self._wake: asyncio.Future[None] | None = None
+        self._gone: float | None = None
+
+    async def play(self, script: Script, write: Callable[[list[Event]], Iterable[Message]], sent: list[Any]) -> None:
+        """Send what `write` makes of the events due at each instant, and note in `sent` when it was really sent.
+
+        Returns when the script is over or the client has gone; `disconnected_s` tells which.
+        """
+        watch = self._loop.create_task(self._watch())
+        try:
+            done = 0
+            for at, group in _by_instant(script):
+                if not await self._until(at):
+                    return
+                events = list(group)
+                for message in write(events):
+                    await self._send(message)
+                now = self._loop.time() - self._arrival
+                for entry in sent[done : done + len(events)]:
+                    entry["real_s"] = now
+                done += len(events)
+        finally:
+            watch.cancel()
+
+    @property
+    def disconnected_s(self) -> float | None:
+        """Seconds from arrival until the client went away before the end of its answer."""
+        return self._gone
+
+    async def _until(self, at: float) -> bool:
+        """Wait for an instant; False when the client went away first."""
+        due = self._arrival + at
+        if self._gone is None and due > self._loop.time():
+            self._wake = self._loop.create_future()
+            timer = None if at == NEVER else self._loop.call_at(due, self._ring)
+            try:
+                await self._wake
+            finally:
+                if timer is not None:
+                    timer.cancel()
+        return self._gone is None
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = self._loop.time() - self._arrival
+        self._ring()
+
+    def _ring(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+
+def _by_instant(script: Script) -> Iterator[tuple[float, Iterator[Event]]]:
+    return groupby(script.events, key=lambda event: event.at_s)

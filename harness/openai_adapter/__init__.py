@@ -1,0 +1,7 @@
+"""The real SDK, with every HTTP attempt that it makes on record."""
+
+from harness.openai_adapter.client import Endpoint, RecordingClient, open_client
+from harness.openai_adapter.direct import DirectTransport
+from harness.openai_adapter.trace import Trace, current_trace
+
+__all__ = ["DirectTransport", "Endpoint", "RecordingClient", "Trace", "current_trace", "open_client"]

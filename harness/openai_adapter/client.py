@@ -1,0 +1,165 @@
+"""Clients of the real SDK for one endpoint, with or without a network in between."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import httpx2
+from openai import AsyncOpenAI
+from openai._base_client import get_platform
+from openai._constants import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT
+
+from harness.draws import uniform
+from harness.openai_adapter.direct import AsgiApp, DirectTransport
+from harness.openai_adapter.trace import Recording, Trace, current_trace
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where requests go. With `app` they go straight to an application in this loop; `scope` and `seed` are for the
+    mock alone. `time_scale` multiplies the SDK's back-off, as it does profiles and timeouts elsewhere.
+    """
+
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+    is_mock: bool
+    app: AsgiApp | None = None
+    scope: str = ""
+    seed: int = 0
+    time_scale: float = 1.0
+
+    def over_network(self, base_url: str) -> Endpoint:
+        """The same server, reached through the loop's sockets."""
+        return replace(self, base_url=base_url, app=None)
+
+
+class RecordingClient(httpx2.AsyncClient):
+    """An HTTP client that writes every attempt of a traced request into its trace."""
+
+    def __init__(self, *, mock_headers: dict[str, str] | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._mock_headers = mock_headers
+
+    async def send(self, request: httpx2.Request, *, stream: bool = False, **settings: Any) -> httpx2.Response:
+        """Send as the base class does, noting when the headers, each part of the body and the end came."""
+        trace = current_trace.get()
+        if trace is None:
+            return await super().send(request, stream=stream, **settings)
+        if self._mock_headers is not None:
+            request.headers.update({"X-Harness-Request": trace.key, **self._mock_headers})
+        clock = asyncio.get_running_loop().time
+        recording = trace.begin(clock())
+        try:
+            response = await super().send(request, stream=True, **settings)
+        except BaseException as error:
+            recording.failed(error, clock())
+            raise
+        recording.answered(response, clock())
+        if not isinstance(response.stream, httpx2.AsyncByteStream):
+            raise TypeError("an asynchronous client answers with an asynchronous stream")
+        response.stream = _RecordedStream(response.stream, recording)
+        if not stream:
+            try:
+                await response.aread()
+            except BaseException:
+                await response.aclose()
+                raise
+        return response
+
+
+class _RecordedStream(httpx2.AsyncByteStream):
+    def __init__(self, inner: httpx2.AsyncByteStream, recording: Recording) -> None:
+        self._inner = inner
+        self._recording = recording
+        self._clock = asyncio.get_running_loop().time
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        recording, clock = self._recording, self._clock
+        try:
+            async for part in self._inner:
+                recording.received(part, clock())
+                yield part
+        except BaseException as error:
+            recording.failed(error, clock())
+            raise
+        recording.ended(clock(), exhausted=True)
+
+    async def aclose(self) -> None:
+        self._recording.ended(self._clock(), exhausted=False)
+        await self._inner.aclose()
+
+
+class _KeyedClient(AsyncOpenAI):
+    """The SDK's client with a back-off that depends on seed and request instead of on the process's history."""
+
+    endpoint: Endpoint
+
+    def _calculate_retry_timeout(self, *args: Any, **settings: Any) -> float:
+        trace = current_trace.get()
+        if trace is None:
+            return super()._calculate_retry_timeout(*args, **settings) * self.endpoint.time_scale
+        # The SDK draws its jitter from Python's global generator, which is put back as it was.
+        state = random.getstate()
+        try:
+            random.seed(uniform(self.endpoint.seed, trace.key, len(trace.recordings), "back-off"))
+            return super()._calculate_retry_timeout(*args, **settings) * self.endpoint.time_scale
+        finally:
+            random.setstate(state)
+
+
+def open_client(endpoint: Endpoint, *, max_retries: int) -> AsyncOpenAI:
+    """A fresh SDK client for an endpoint; close it, or use it as an asynchronous context manager."""
+    client = _KeyedClient(
+        api_key=endpoint.api_key,
+        base_url=endpoint.base_url,
+        max_retries=max_retries,
+        http_client=_http_client(endpoint),
+        # Left to themselves these are read from the environment, which is not on record.
+        organization="",
+        project="",
+    )
+    client.endpoint = endpoint
+    # The SDK would find this out in a thread, which virtual time cannot wait for.
+    client._platform = _platform()
+    return client
+
+
+def _http_client(endpoint: Endpoint) -> RecordingClient:
+    settings: dict[str, Any] = {"timeout": DEFAULT_TIMEOUT, "follow_redirects": True}
+    if not endpoint.is_mock:
+        return RecordingClient(verify=_tls_context(), limits=DEFAULT_CONNECTION_LIMITS, **settings)
+    headers = {"X-Harness-Scope": endpoint.scope, "X-Harness-Seed": str(endpoint.seed)}
+    # A proxy of the environment must never catch what is meant for the mock.
+    settings |= {"trust_env": False, "mock_headers": headers}
+    if endpoint.app is not None:
+        return RecordingClient(transport=DirectTransport(endpoint.app), **settings)
+    # Idle connections do not expire: httpcore would measure their age in real time, even in virtual time.
+    limits = replace_expiry(DEFAULT_CONNECTION_LIMITS)
+    return RecordingClient(verify=_tls_context(), limits=limits, **settings)
+
+
+def replace_expiry(limits: httpx2.Limits) -> httpx2.Limits:
+    """The same limits for connections that may stay idle for ever."""
+    return httpx2.Limits(
+        max_connections=limits.max_connections,
+        max_keepalive_connections=limits.max_keepalive_connections,
+        keepalive_expiry=None,
+    )
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """One for the process: loading the certificates takes 20 ms, and a client is made for every batch."""
+    return httpx2.create_ssl_context()
+
+
+_platform = cache(get_platform)
+
+__all__ = ["Endpoint", "RecordingClient", "Trace", "open_client"]

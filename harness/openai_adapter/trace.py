@@ -1,0 +1,153 @@
+"""What one request's HTTP attempts did, written down while they do it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextvars import ContextVar
+
+import httpx2
+
+from harness.records import Attempt, rounded
+
+# A value that a reader would see: a role, an empty delta or null does not count. Inside a JSON string the quotes
+# around these names would be escaped, so text that talks about them does not match.
+_CONTENT = re.compile(rb'"(?:content|arguments|refusal)"\s*:\s*"(?!")')
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"|^data:\s*\[DONE\]', re.MULTILINE)
+_ERROR = re.compile(rb'^data:\s*\{\s*"error"\s*:\s*\{', re.MULTILINE)
+
+
+class Recording:
+    """One attempt under way; instants in seconds on the running loop's clock."""
+
+    def __init__(self, number: int, now: float) -> None:
+        self.number = number
+        self.send = now
+        self.headers: float | None = None
+        self.first_content: float | None = None
+        self.last_content: float | None = None
+        self.end: float | None = None
+        self.outcome = ""
+        self.error: str | None = None
+        self.status: int | None = None
+        self.request_id: str | None = None
+        self.bytes = 0
+        self._events = False
+        self._tail = b""
+        self._complete = False
+        self._reported: str | None = None
+
+    def answered(self, response: httpx2.Response, now: float) -> None:
+        """The headers are there."""
+        self.headers = now
+        self.status = response.status_code
+        self.request_id = response.headers.get("x-request-id")
+        self._events = response.headers.get("content-type", "").startswith("text/event-stream")
+
+    def received(self, part: bytes, now: float) -> None:
+        """Bytes of the body are there."""
+        self.bytes += len(part)
+        if not self._events:
+            return
+        # Patterns are looked for in whole lines only, since a chunk may end anywhere.
+        text = self._tail + part
+        cut = text.rfind(b"\n") + 1
+        lines, self._tail = text[:cut], text[cut:]
+        if _CONTENT.search(lines):
+            self.last_content = now
+            if self.first_content is None:
+                self.first_content = now
+        if _FINISH.search(lines):
+            self._complete = True
+        if _ERROR.search(lines):
+            self._reported = "the stream carried an error"
+
+    def ended(self, now: float, *, exhausted: bool) -> None:
+        """The body was read to its end, or closed by the client before that."""
+        if self.end is not None:
+            return
+        if self.status is not None and self.status >= 400:
+            self._close(now, "status_error", f"HTTP {self.status}")
+        elif self._reported is not None:
+            self._close(now, "stream_error", self._reported)
+        elif not self._events and exhausted:
+            self.first_content = self.last_content = now
+            self._close(now, "ok")
+        elif self._complete:
+            self._close(now, "ok")
+        elif exhausted:
+            self._close(now, "truncated", "the stream ended without a finish reason")
+        else:
+            self._close(now, "cancelled")
+
+    def failed(self, error: BaseException, now: float) -> None:
+        """Sending or reading broke off with an exception."""
+        if self.end is not None:
+            return
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            self.ended(now, exhausted=False) if self._complete else self._close(now, "cancelled")
+        elif isinstance(error, httpx2.TimeoutException):
+            self._close(now, "timeout", type(error).__name__)
+        elif self.headers is None:
+            self._close(now, "connection_error", _described(error))
+        else:
+            self._close(now, "stream_error", _described(error))
+
+    def _close(self, now: float, outcome: str, error: str | None = None) -> None:
+        self.end = now
+        self.outcome = outcome
+        self.error = error
+
+    def attempt(self, origin: float) -> Attempt:
+        """The frozen fact, instants counted from `origin`."""
+
+        def since(instant: float | None) -> float | None:
+            return None if instant is None else rounded(instant - origin)
+
+        send, end = since(self.send), since(self.end)
+        if send is None or end is None:
+            raise RuntimeError("an attempt is recorded before it ended")
+        return Attempt(
+            attempt=self.number,
+            kind="first" if self.number == 1 else "retry",
+            outcome=self.outcome,
+            send_s=send,
+            end_s=end,
+            headers_s=since(self.headers),
+            first_content_s=since(self.first_content),
+            last_content_s=since(self.last_content),
+            status=self.status,
+            bytes=self.bytes,
+            error=self.error,
+            request_id=self.request_id,
+        )
+
+
+class Trace:
+    """The attempts of one request, over all of the SDK's retries and tenacity's rounds."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.recordings: list[Recording] = []
+
+    def begin(self, now: float) -> Recording:
+        """Open the next attempt, sent `now`."""
+        recording = Recording(len(self.recordings) + 1, now)
+        self.recordings.append(recording)
+        return recording
+
+    def attempts(self, origin: float, now: float) -> tuple[Attempt, ...]:
+        """All attempts so far; one that nobody ended counts as given up `now`."""
+        for recording in self.recordings:
+            recording.ended(now, exhausted=False)
+        return tuple(recording.attempt(origin) for recording in self.recordings)
+
+
+#: The trace of the request that the current task plays; None outside a measurement.
+current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=None)
+
+
+def _described(error: BaseException) -> str:
+    """Class and message, short; transport errors carry no headers and so no keys."""
+    text = str(error)
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
