@@ -1,0 +1,9 @@
+"""Settings: composed by Hydra, checked by pydantic, and turned into objects in one place."""
+
+from harness.config.build import compose
+from harness.config.files import catalogue
+from harness.config.schema import Cell, Experiment
+from harness.config.serve import ServeSettings, serve_settings
+from harness.config.words import combinations
+
+__all__ = ["Cell", "Experiment", "ServeSettings", "catalogue", "combinations", "compose", "serve_settings"]

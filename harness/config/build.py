@@ -1,0 +1,187 @@
+"""From words to an experiment: the one place where settings become objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.config.errors import did_you_mean, validation_error
+from harness.config.files import check_syntax, directories, find, load, packaged
+from harness.config.matrix import cell_name, expand
+from harness.config.schema import Cell, Experiment, Settings
+from harness.config.words import AXES_OF_STRATEGY, prepared
+from harness.errors import UserError
+from harness.profiles import Profile
+from harness.strategies import Strategy
+
+_AXES = AXES_OF_STRATEGY | {"strategy", "profile", "batch_size"}
+_SETTINGS = TypeAdapter(Settings)
+
+
+def compose(experiment: str | None, words: Sequence[str] = ()) -> Experiment:
+    """The experiment that a name and key=value words describe; without a name, one cell of `strategy`.
+
+    Everything is checked here, before the first request. Raises UserError with one or two lines and a suggestion.
+    """
+    check_syntax()
+    if experiment is not None:
+        find("experiment", experiment)
+    container = _hydra(experiment, words)
+    settings = _validated(_SETTINGS, container, "", Settings)
+    _check_words(settings, words)
+    clock = _clock(settings)
+    _check_together(settings, clock)
+    cells = tuple(_cells(settings))
+    return Experiment(
+        name=experiment or settings.strategy.name,
+        settings=settings,
+        clock=clock,
+        cells=cells,
+        reference=_reference(settings, cells),
+        words=tuple(([experiment] if experiment else []) + list(words)),
+        resolved=container,
+    )
+
+
+def _hydra(experiment: str | None, words: Sequence[str]) -> dict[str, Any]:
+    """The composed configuration as plain data."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    known = [key for key in load(packaged() / "config.yaml") if key != "defaults"]
+    overrides = prepared(words, [*known, "target", "profile", "workload", "strategy"])
+    if experiment is not None:
+        overrides.append(f"experiment={experiment}")
+    overrides += [f"hydra.searchpath=[{','.join(f'file://{path}' for path in directories()[1:])}]"]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(packaged()), version_base="1.3"):
+            composed = hydra_compose("config", overrides=overrides)
+        container = OmegaConf.to_container(composed, resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_one_line(error, words)) from None
+    if not isinstance(container, dict):
+        raise TypeError("a composed configuration is a mapping")
+    if "experiment" in container:
+        raise UserError(f"{find('experiment', experiment or '')} must begin with the line '# @package _global_'")
+    return {str(key): value for key, value in container.items()}
+
+
+def _one_line(error: Exception, words: Sequence[str]) -> str:
+    """Hydra explains at length; its first line says what is wrong, and mostly about which word."""
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if key := re.match(r"Could not override '(.+)'", text):
+        section, _, field = key[1].rpartition(".")
+        return f"unknown key '{key[1]}'{did_you_mean(field, _siblings(section))}"
+    override = getattr(error, "override", None)
+    return f"cannot read '{override}': {text}" if override in words else text
+
+
+def _siblings(section: str) -> list[str]:
+    """The keys beside a misspelt one in the primary configuration."""
+    content: Any = load(packaged() / "config.yaml")
+    for part in section.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return [str(key) for key in content] if isinstance(content, dict) else []
+
+
+def _validated(adapter: TypeAdapter[Any], value: Any, where: str, schema: type) -> Any:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise validation_error(error, where, schema) from None
+
+
+def _check_words(settings: Settings, words: Sequence[str]) -> None:
+    """A word that the matrix would override without a sound is a mistake."""
+    axes = set(settings.matrix)
+    for word in words:
+        key = word.partition("=")[0].lstrip("+")
+        section, _, field = key.partition(".")
+        if section in {"strategy", "profile"} and section in axes:
+            advice = f"matrix.{field}=[...]" if field in _AXES else f"matrix.{section}=[...]"
+            raise UserError(f"'{word}' has no effect: the matrix names its {section} values; use {advice}")
+        if section == "strategy" and field in axes:
+            raise UserError(f"'{word}' has no effect: {field} is an axis of the matrix; use matrix.{field}=[...]")
+
+
+def _clock(settings: Settings) -> Literal["virtual", "real"]:
+    return settings.clock or ("virtual" if settings.target.kind == "mock" else "real")
+
+
+def _check_together(settings: Settings, clock: str) -> None:
+    """What single fields cannot know: settings that exclude one another."""
+    if settings.target.kind == "openai" and clock == "virtual":
+        raise UserError("target=openai needs clock=real: a real API does not wait in virtual time")
+    if settings.target.kind == "openai" and settings.time_scale != 1:
+        raise UserError("time_scale needs target=mock: a real API keeps its own time")
+    if settings.target.kind == "mock" and clock == "virtual" and settings.target.base_url:
+        raise UserError("target.base_url needs clock=real: virtual time has no network")
+    if settings.network == "memory" and clock == "real":
+        raise UserError("network=memory needs clock=virtual: real time uses real sockets")
+
+
+def _cells(settings: Settings) -> list[Cell]:
+    unknown = sorted(set(settings.matrix) - _AXES - {"include", "exclude"})
+    if unknown:
+        raise UserError(f"unknown axis 'matrix.{unknown[0]}'{did_you_mean(unknown[0], _AXES)}")
+    cells: dict[str, Cell] = {}
+    for combination in expand(settings.matrix):
+        cell = _cell(settings, combination)
+        if cell.name in cells:
+            raise UserError(f"two cells of the matrix are called '{cell.name}'; remove the repeated value")
+        cells[cell.name] = cell
+    return list(cells.values())
+
+
+def _cell(settings: Settings, combination: dict[str, Any]) -> Cell:
+    strategy = _strategy(settings, combination)
+    profile = settings.profile
+    if "profile" in combination:
+        fields = load(find("profile", str(combination["profile"])))
+        profile = _validated(TypeAdapter(Profile), fields, f"profile {combination['profile']}", Profile)
+    return Cell(
+        name=cell_name(combination, strategy.name),
+        strategy=strategy,
+        workload=settings.workload,
+        profile=profile,
+        batch_size=_batch_size(settings, combination),
+        axes=combination,
+    )
+
+
+def _strategy(settings: Settings, combination: dict[str, Any]) -> Strategy:
+    adapter = TypeAdapter(Strategy)
+    strategy = settings.strategy
+    if "strategy" in combination:
+        name = str(combination["strategy"])
+        strategy = _validated(adapter, load(find("strategy", name)), f"strategy {name}", Strategy)
+    changes = {axis: value for axis, value in combination.items() if axis in AXES_OF_STRATEGY}
+    if not changes:
+        return strategy
+    changed: Strategy = _validated(adapter, asdict(strategy) | changes, "matrix", Strategy)
+    return changed
+
+
+def _batch_size(settings: Settings, combination: dict[str, Any]) -> int:
+    size = combination.get("batch_size", settings.workload.batch_size)
+    total = len(settings.workload.requests)
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= total:
+        raise UserError(f"matrix.batch_size: {size!r} is not between 1 and the workload's {total} requests")
+    return size
+
+
+def _reference(settings: Settings, cells: tuple[Cell, ...]) -> str:
+    names = [cell.name for cell in cells]
+    if settings.reference is None:
+        return names[0]
+    # A matrix that was changed on the command line may leave the experiment's own reference out.
+    return settings.reference if settings.reference in names else names[0]

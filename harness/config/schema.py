@@ -1,0 +1,125 @@
+"""What a run is made of, typed; and the experiment that is built from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import field
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic.dataclasses import dataclass
+
+from harness.profiles import Profile
+from harness.strategies import Strategy
+from harness.workload import Workload
+
+_FORBID = ConfigDict(extra="forbid")
+Count = Annotated[int, Field(ge=1, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+
+
+def _plain_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("a base URL looks like https://host/v1")
+    if parts.username is not None or parts.query:
+        raise ValueError("no key or password in the URL: it would be recorded; use OPENAI_API_KEY")
+    return url.rstrip("/")
+
+
+@dataclass(frozen=True, config=_FORBID)
+class TargetSettings:
+    """Who answers."""
+
+    kind: Literal["mock", "openai"]
+    model: Annotated[str, StringConstraints(min_length=1)]
+    base_url: Annotated[str | None, AfterValidator(_plain_url)] = None
+
+
+@dataclass(frozen=True, config=_FORBID)
+class BudgetSettings:
+    """What a run may send at most; `max_requests` counts HTTP attempts."""
+
+    max_requests: Count | None = None
+
+
+@dataclass(frozen=True, config=_FORBID)
+class Settings:
+    """One composed configuration, before the matrix is expanded. Times in seconds."""
+
+    target: TargetSettings
+    profile: Profile
+    workload: Workload
+    strategy: Strategy
+    question: str = ""
+    clock: Literal["virtual", "real"] | None = None
+    network: Literal["direct", "memory"] = "direct"
+    time_scale: Positive = 1.0
+    seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    trials: Count = 1
+    engine: Literal["local"] = "local"
+    matrix: dict[str, Any] = field(default_factory=dict)
+    reference: str | None = None
+    max_failures: Annotated[int, Field(ge=0, strict=True)] | None = None
+    batch_limit_s: Positive = 7200.0
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
+    report: Flag = True
+    out: Annotated[str, StringConstraints(min_length=1)] | None = None
+    resume: Flag = False
+
+
+@plain_dataclass(frozen=True)
+class Cell:
+    """One point of the matrix: a strategy against a profile, the workload cut into batches of `batch_size`."""
+
+    name: str
+    strategy: Strategy
+    workload: Workload
+    profile: Profile
+    batch_size: int
+    axes: dict[str, Any]
+
+
+@plain_dataclass(frozen=True)
+class Experiment:
+    """A named matrix, ready to be played. `words` compose it again; `resolved` is what is written to config.yaml."""
+
+    name: str
+    settings: Settings
+    clock: Literal["virtual", "real"]
+    cells: tuple[Cell, ...]
+    reference: str
+    words: tuple[str, ...]
+    resolved: dict[str, Any] = field(repr=False)
+
+    @property
+    def seeds(self) -> range:
+        """Trial i uses seed + i."""
+        return range(self.settings.seed, self.settings.seed + self.settings.trials)
+
+    @property
+    def requests(self) -> int:
+        """Requests of all cells and trials together."""
+        return self.settings.trials * sum(len(cell.workload.requests) for cell in self.cells)
+
+    def http_attempts_at_most(self) -> int:
+        """The most HTTP attempts that the run can make: retries multiply."""
+        per_trial = sum(len(cell.workload.requests) * cell.strategy.http_attempts_at_most for cell in self.cells)
+        return self.settings.trials * per_trial
+
+    def tokens_at_most(self) -> int | None:
+        """The most output tokens that the run can ask for; None without `workload.max_tokens`."""
+        limit = self.settings.workload.max_tokens
+        return None if limit is None else limit * self.http_attempts_at_most()
+
+    def describe(self) -> str:
+        """One line: how much will be played, and how."""
+        settings = self.settings
+        cells = f"{len(self.cells)} cell{'s' * (len(self.cells) != 1)}"
+        trials = f"{settings.trials} trial{'s' * (settings.trials != 1)}"
+        server = "the mock" if settings.target.kind == "mock" else settings.target.base_url or "the OpenAI API"
+        return f"{cells} x {trials} x {settings.workload.name} requests, {self.clock} clock, against {server}"

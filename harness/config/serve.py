@@ -1,0 +1,49 @@
+"""The settings of `harness serve`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from harness.config.errors import validation_error
+from harness.config.files import find, load
+from harness.errors import UserError
+from harness.profiles import Profile
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class ServeSettings:
+    """Where the mock listens and how it behaves. `time_scale` multiplies the profile's times."""
+
+    profile: Profile
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, strict=True)] = 8000
+    seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    time_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    allow_remote: bool = False
+
+
+def serve_settings(words: Sequence[str]) -> ServeSettings:
+    """The settings that key=value words describe. Raises UserError."""
+    values: dict[str, object] = {"profile": "article"}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise UserError(f"'{word}' is not key=value")
+        try:
+            values[key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            values[key] = text
+    name = str(values["profile"])
+    try:
+        values["profile"] = TypeAdapter(Profile).validate_python(load(find("profile", name)))
+    except ValidationError as error:
+        raise validation_error(error, f"profile {name}", Profile) from None
+    try:
+        return TypeAdapter(ServeSettings).validate_python(values)
+    except ValidationError as error:
+        raise validation_error(error, "", ServeSettings) from None
