@@ -89,7 +89,7 @@ class Play:
         return self._outcome("unfinished", error="still under way at batch_limit_s")
 
     def _arguments(self) -> dict[str, Any]:
-        arguments = {"model": self._endpoint.model, "messages": self._request.messages}
+        arguments: dict[str, Any] = {"model": self._endpoint.model, "messages": self._request.messages}
         if self._request.max_tokens is not None:
             arguments["max_tokens"] = self._request.max_tokens
         return arguments | self._strategy.call_arguments()

@@ -159,6 +159,10 @@ class RunFolder:
 
     # -- results
 
+    def write_text(self, name: str, text: str) -> None:
+        """Keep a table that follows from the records."""
+        self._replace(name, text)
+
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Keep the summary; equal summaries are equal bytes."""
         self._replace(SUMMARY, _pretty(summary))

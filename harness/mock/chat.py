@@ -9,7 +9,40 @@ from hashlib import blake2b, shake_128
 from typing import Any
 
 CREATED = 1_700_000_000  # equal seeds give equal bytes, so an answer does not carry the time of day
-_WORDS = ["amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "haven", "indigo", "jasper", "kelp", "lumen", "maple", "north", "olive", "pearl", "quartz", "raven", "slate", "tulip", "umber", "velvet", "willow", "xenon", "yarrow", "zephyr", "acorn", "basil", "coral", "dune", "echo", "fern"]
+_WORDS = [
+    "amber",
+    "birch",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "grove",
+    "haven",
+    "indigo",
+    "jasper",
+    "kelp",
+    "lumen",
+    "maple",
+    "north",
+    "olive",
+    "pearl",
+    "quartz",
+    "raven",
+    "slate",
+    "tulip",
+    "umber",
+    "velvet",
+    "willow",
+    "xenon",
+    "yarrow",
+    "zephyr",
+    "acorn",
+    "basil",
+    "coral",
+    "dune",
+    "echo",
+    "fern",
+]
 
 Tool = dict[str, Any]
 

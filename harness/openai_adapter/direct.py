@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
 import httpx2
 
 Message = MutableMapping[str, Any]
-AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+AsgiApp = Callable[
+    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Coroutine[Any, Any, None]
+]
 
 
 class DirectTransport(httpx2.AsyncBaseTransport):
@@ -75,7 +77,7 @@ class _Exchange:
             "client": ("127.0.0.1", 0),
             "root_path": "",
         }
-        self.task = self._loop.create_task(app(scope, self._receive, self._send))  # type: ignore[arg-type]  # an ASGI application is a coroutine function
+        self.task: asyncio.Task[None] = self._loop.create_task(app(scope, self._receive, self._send))
         self.task.add_done_callback(self._wake)
 
     async def next_message(self) -> Message:

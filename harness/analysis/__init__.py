@@ -1,0 +1,6 @@
+"""From the records of a run to its tables and its summary. Needs neither the SDK nor a network."""
+
+from harness.analysis.frames import Frames, frames
+from harness.analysis.summary import finish, summarise
+
+__all__ = ["Frames", "finish", "frames", "summarise"]

@@ -1,0 +1,121 @@
+"""Records as columns: a million requests fit into memory as arrays, not as objects."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+NAN = float("nan")
+
+_INTS = ("trial", "seed", "batch", "request", "tokens")
+_ATTEMPT_FLOATS = ("send_s", "end_s", "headers_s", "first_content_s", "last_content_s")
+_ATTEMPT_TEXTS = ("kind", "outcome", "error", "request_id")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """One entry per request, in the order recorded, without those that a later record replaced.
+
+    `cell` and `outcome` index into `cells` and `outcomes`. Times in seconds; no content is a TTFT of NaN.
+    """
+
+    cells: list[str]
+    outcomes: list[str]
+    cell: Ints
+    outcome: Ints
+    trial: Ints
+    seed: Ints
+    batch: Ints
+    request: Ints
+    tokens: Ints
+    attempts: Ints
+    start_s: Floats
+    end_s: Floats
+    ttft_s: Floats
+
+    def __len__(self) -> int:
+        return len(self.cell)
+
+    @property
+    def ok(self) -> npt.NDArray[np.bool_]:
+        """Which requests got a whole answer."""
+        good = self.outcomes.index("ok") if "ok" in self.outcomes else -1
+        found: npt.NDArray[np.bool_] = self.outcome == good
+        return found
+
+    @property
+    def latency_s(self) -> Floats:
+        """Seconds from the caller's wish to the end."""
+        return self.end_s - self.start_s
+
+    def where(self, rows: npt.NDArray[Any]) -> Columns:
+        """Some of the requests."""
+        return Columns(
+            self.cells, self.outcomes, *(getattr(self, name)[rows] for name in list(Columns.__dataclass_fields__)[2:])
+        )
+
+
+def read(lines: Iterator[Mapping[str, Any]]) -> Columns:
+    """Columns from parsed lines of records.jsonl; of two lines for one request the later counts."""
+    cells: dict[str, int] = {}
+    outcomes: dict[str, int] = {}
+    ints: dict[str, array[int]] = {name: array("q") for name in ("cell", "outcome", "attempts", *_INTS)}
+    floats: dict[str, array[float]] = {name: array("d") for name in ("start_s", "end_s", "ttft_s")}
+    for line in lines:
+        ints["cell"].append(cells.setdefault(line["cell"], len(cells)))
+        ints["outcome"].append(outcomes.setdefault(line["outcome"], len(outcomes)))
+        for name in _INTS:
+            ints[name].append(line[name])
+        ints["attempts"].append(len(line["attempts"]))
+        floats["start_s"].append(line["start_s"])
+        floats["end_s"].append(line["end_s"])
+        first = line["attempts"][-1]["first_content_s"] if line["attempts"] else None
+        floats["ttft_s"].append(NAN if first is None else first - line["start_s"])
+    arrays: dict[str, Any] = {name: np.array(values, dtype=np.int64) for name, values in ints.items()}
+    arrays |= {name: np.array(values, dtype=np.float64) for name, values in floats.items()}
+    columns = Columns(list(cells), list(outcomes), **arrays)
+    return columns.where(_latest(columns))
+
+
+def _latest(columns: Columns) -> Ints:
+    """Rows that no later row of the same request replaces, in order."""
+    keys = np.stack([columns.cell, columns.trial, columns.request])
+    _, last = np.unique(keys[:, ::-1], axis=1, return_index=True)
+    return np.sort(len(columns) - 1 - last)
+
+
+def tables(lines: Iterator[Mapping[str, Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """The columns of requests.parquet and attempts.parquet; later records of a request replace earlier ones."""
+    latest = {(line["cell"], line["trial"], line["request"]): line for line in lines}
+    plain = ("experiment", "cell", "trial", "seed", "batch", "request", "outcome", "error", "finish_reason", "tokens")
+    requests: dict[str, list[Any]] = {
+        name: [] for name in (*plain, "start_s", "end_s", "latency_s", "ttft_s", "attempts")
+    }
+    keys = ("experiment", "cell", "trial", "batch", "request")
+    attempts: dict[str, list[Any]] = {
+        name: [] for name in (*keys, "attempt", *_ATTEMPT_TEXTS, "status", "bytes", *_ATTEMPT_FLOATS, "ttft_s")
+    }
+    for line in latest.values():
+        for name in (*plain, "start_s", "end_s"):
+            requests[name].append(line[name])
+        tries = line["attempts"]
+        first = tries[-1]["first_content_s"] if tries else None
+        requests["latency_s"].append(round(line["end_s"] - line["start_s"], 9))
+        requests["ttft_s"].append(None if first is None else round(first - line["start_s"], 9))
+        requests["attempts"].append(len(tries))
+        for one in tries:
+            for name in keys:
+                attempts[name].append(line[name])
+            for name in ("attempt", *_ATTEMPT_TEXTS, "status", "bytes", *_ATTEMPT_FLOATS):
+                attempts[name].append(one[name])
+            content = one["first_content_s"]
+            attempts["ttft_s"].append(None if content is None else round(content - one["send_s"], 9))
+    return requests, attempts

@@ -1,0 +1,191 @@
+"""summary.json: per cell the totals, batches, quantiles, failures, load, goodput and speedup."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.analysis import statistics
+from harness.analysis.columns import Columns, Floats, read, tables
+from harness.analysis.warnings import warnings
+from harness.errors import UserError
+from harness.records import SCHEMA_VERSION
+from harness.storage import BATCHES, QUANTILES, RunFolder
+
+#: Probabilities of quantiles.csv: denser towards the tail, which is what this is all about.
+PROBABILITIES = (
+    *(i / 100 for i in range(100)), *(0.99 + i / 1000 for i in range(1, 10)),
+    *(0.999 + i / 10_000 for i in range(1, 10)), *(0.9999 + i / 100_000 for i in range(1, 10)), 1.0,
+)  # fmt: skip
+
+Makespans = dict[tuple[int, int], tuple[float, int]]
+
+
+def finish(folder: RunFolder) -> dict[str, Any]:
+    """Write everything that follows from the records: summary, batches, quantiles and the two Parquet tables."""
+    summary = summarise(folder)
+    write_parquet(folder)
+    return summary
+
+
+def summarise(folder: RunFolder) -> dict[str, Any]:
+    """The summary of a run folder, written beside batches.csv and quantiles.csv; equal records give equal bytes.
+
+    Raises UserError when the folder holds no finished request.
+    """
+    columns = read(folder.lines())
+    if not len(columns):
+        raise UserError(f"{folder.path} holds no finished request yet; continue the run with resume=true")
+    manifest = folder.manifest()
+    cells, batch_rows, quantile_rows, incomplete = [], [], [], {}
+    for about in manifest["cells"]:
+        name = about["cell"]
+        if name not in columns.cells:
+            continue
+        part = columns.where(columns.cell == columns.cells.index(name))
+        makespans = _makespans(part)
+        cell = _cell(about, part, makespans)
+        incomplete[name] = len(set(part.trial.tolist())) - cell["trials"]
+        cells.append(cell)
+        batch_rows += [
+            (name, trial, batch, makespan, failed) for (trial, batch), (makespan, failed) in makespans.items()
+        ]
+        quantile_rows += _quantile_rows(name, part)
+    _compare_with_reference(cells, manifest["reference"])
+    summary = {
+        "schema": SCHEMA_VERSION,
+        "experiment": manifest["experiment"],
+        "question": manifest["question"],
+        "clock": manifest["clock"],
+        "network": manifest["network"],
+        "time_scale": manifest["time_scale"],
+        "reference": manifest["reference"],
+        "cells": cells,
+        "warnings": warnings(cells, incomplete),
+    }
+    folder.write_summary(summary)
+    folder.write_text(BATCHES, _csv(("cell", "trial", "batch", "makespan_s", "failed"), batch_rows))
+    folder.write_text(QUANTILES, _csv(("cell", "quantity", "probability", "seconds"), quantile_rows))
+    return summary
+
+
+def write_parquet(folder: RunFolder) -> None:
+    """Write requests.parquet and attempts.parquet."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    requests, attempts = tables(folder.lines())
+    for name, columns in (("requests", requests), ("attempts", attempts)):
+        parquet.write_table(pa.table(columns), folder.path / f"{name}.parquet")
+
+
+def _makespans(part: Columns) -> Makespans:
+    """For each (trial, batch): seconds from its release to its last end, and how many of its requests failed."""
+    keys, inverse = np.unique(np.stack([part.trial, part.batch]), axis=1, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    start = np.full(keys.shape[1], np.inf)
+    end = np.full(keys.shape[1], -np.inf)
+    np.minimum.at(start, inverse, part.start_s)
+    np.maximum.at(end, inverse, part.end_s)
+    failed = np.bincount(inverse, weights=~part.ok, minlength=keys.shape[1])
+    return {
+        (int(trial), int(batch)): (_rounded(end[i] - start[i]), int(failed[i]))
+        for i, (trial, batch) in enumerate(keys.T)
+    }
+
+
+def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict[str, Any]:
+    sizes = np.bincount(part.trial)
+    whole = [int(trial) for trial in np.unique(part.trial) if sizes[trial] == about["requests_per_trial"]]
+    totals = [_rounded(math.fsum(m for (t, _), (m, _) in makespans.items() if t == trial)) for trial in whole]
+    seeds = [int(part.seed[np.argmax(part.trial == trial)]) for trial in whole]
+    failures = {part.outcomes[i]: int(n) for i, n in enumerate(np.bincount(part.outcome)) if n}
+    failures.pop("ok", None)
+    good = part.ok & (part.latency_s <= about["slo_s"])
+    interval = statistics.mean_interval(totals)
+    return {
+        "cell": about["cell"],
+        "strategy": about["strategy"],
+        "workload": about["workload"],
+        "batch_size": about["batch_size"],
+        "axes": about["axes"],
+        "profile": about["profile"],
+        "target": about["target"],
+        "seeds": seeds,
+        "trials": len(whole),
+        "requests": len(part),
+        "failed": int((~part.ok).sum()),
+        "failures": dict(sorted(failures.items())),
+        "load": _rounded(float(part.attempts.sum()) / len(part)),
+        "tokens": int(part.tokens.sum()),
+        "slo_s": about["slo_s"],
+        "goodput": _rounded(float(good.mean())),
+        "total_s": {
+            "mean": _rounded(statistics.mean(totals)) if totals else None,
+            "ci95": _pair(interval),
+            "per_trial": totals,
+        },
+        "batch_s": _spread(np.array([makespan for makespan, _ in makespans.values()])),
+        "latency_s": _spread(part.latency_s),
+        "ttft_s": _spread(part.ttft_s[~np.isnan(part.ttft_s)]),
+    }
+
+
+def _compare_with_reference(cells: list[dict[str, Any]], reference: str) -> None:
+    """Add to each cell its speedup: mean total of the reference / its own, paired by seed."""
+    base = next((cell for cell in cells if cell["cell"] == reference), None)
+    for cell in cells:
+        cell["speedup"] = {"mean": None, "ci95": None, "significant": None}
+        if base is None or not base["total_s"]["per_trial"] or not cell["total_s"]["per_trial"]:
+            continue
+        if cell is base:
+            cell["speedup"] = {"mean": 1.0, "ci95": None, "significant": False}
+            continue
+        theirs = dict(zip(base["seeds"], base["total_s"]["per_trial"], strict=True))
+        ours = dict(zip(cell["seeds"], cell["total_s"]["per_trial"], strict=True))
+        common = sorted(theirs.keys() & ours.keys())
+        interval = statistics.ratio_interval([theirs[s] for s in common], [ours[s] for s in common])
+        cell["speedup"] = {
+            "mean": _rounded(base["total_s"]["mean"] / cell["total_s"]["mean"]) if cell["total_s"]["mean"] else None,
+            "ci95": _pair(interval),
+            "significant": statistics.excludes_one(interval),
+        }
+
+
+def _spread(values: Floats) -> dict[str, float | None]:
+    if not len(values):
+        return {"p50": None, "p90": None, "p99": None, "max": None}
+    p50, p90, p99, top = np.quantile(values, [0.5, 0.9, 0.99, 1.0])
+    return {"p50": _rounded(p50), "p90": _rounded(p90), "p99": _rounded(p99), "max": _rounded(top)}
+
+
+def _quantile_rows(name: str, part: Columns) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for quantity, values in (("latency_s", part.latency_s), ("ttft_s", part.ttft_s[~np.isnan(part.ttft_s)])):
+        if len(values):
+            found = np.quantile(values, PROBABILITIES)
+            rows += [
+                (name, quantity, f"{p:.5f}", _rounded(value)) for p, value in zip(PROBABILITIES, found, strict=True)
+            ]
+    return rows
+
+
+def _csv(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 9)
+
+
+def _pair(interval: statistics.Interval | None) -> list[float] | None:
+    return None if interval is None else [_rounded(interval[0]), _rounded(interval[1])]

@@ -1,0 +1,60 @@
+"""What to be careful about, as data: each warning has a code, what was found, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.analysis.statistics import FEWEST_FOR_RATIO
+
+FEW_TRIALS = 10
+DOMINANT_SHARE = 0.5
+
+Warning_ = dict[str, str]
+
+
+def warnings(cells: Sequence[Mapping[str, Any]], incomplete: Mapping[str, int]) -> list[Warning_]:
+    """Warnings about a summary's cells; `incomplete` counts trials that a cell lost."""
+    return [*_few_trials(cells), *_dominated(cells), *_failures_differ(cells), *_incomplete(incomplete)]
+
+
+def _few_trials(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
+    trials = min((cell["trials"] for cell in cells), default=0)
+    if trials >= FEW_TRIALS:
+        return []
+    text = "1 trial proves little" if trials == 1 else f"{trials} trials: intervals are wide"
+    if trials < FEWEST_FOR_RATIO:
+        text += "; no interval can be given for a speedup"
+    return [{"code": "few_trials", "message": text, "advice": "run more: trials=20 or above"}]
+
+
+def _dominated(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
+    found = []
+    for cell in cells:
+        totals = cell["total_s"]["per_trial"]
+        if len(totals) > 2 and max(totals) > DOMINANT_SHARE * sum(totals):
+            share = max(totals) / sum(totals)
+            text = f"{cell['cell']}: one trial makes up {share:.0%} of all time, so the mean rests on it"
+            found.append({"code": "one_trial_dominates", "message": text, "advice": "run more trials"})
+    return found
+
+
+def _failures_differ(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
+    rates = {cell["cell"]: cell["failed"] / cell["requests"] for cell in cells if cell["requests"]}
+    if not rates or max(rates.values()) - min(rates.values()) < 0.001:
+        return []
+    worst = max(rates, key=lambda name: rates[name])
+    text = f"failures differ between cells, up to {rates[worst]:.1%} in {worst}: their totals are of different work"
+    return [{"code": "failures_differ", "message": text, "advice": "read totals together with failures"}]
+
+
+def _incomplete(incomplete: Mapping[str, int]) -> list[Warning_]:
+    return [
+        {
+            "code": "incomplete_trials",
+            "message": f"{cell}: {count} trial{'s' * (count != 1)} without all requests left out of the totals",
+            "advice": "continue the run with resume=true",
+        }
+        for cell, count in incomplete.items()
+        if count
+    ]

@@ -1,0 +1,101 @@
+"""The work of each subcommand, in the order in which a user meets it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from harness.errors import UserError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play an experiment, summarise it, report it, and say what to look at next."""
+    from harness.cli.run import multirun, run_experiment
+
+    if arguments.multirun:
+        return multirun(arguments.words, as_json=arguments.json)
+    return run_experiment(arguments.words, as_json=arguments.json)
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Rebuild the pages of a run folder."""
+    from harness.report import headline_text, write_report
+    from harness.storage import RunFolder
+
+    folder = RunFolder.open(arguments.run_dir)
+    out = Path(arguments.out) if arguments.out else folder.path / "report"
+    written = write_report(folder, out)
+    say(json.dumps(written.summary, indent=1, sort_keys=True) if arguments.json else headline_text(written.summary))
+    tell(f"report: {written.index}")
+    return 0
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Compare two runs cell by cell."""
+    from harness.compare import compare as compare_runs
+
+    comparison = compare_runs(arguments.base, arguments.candidate, fail_over_percent=arguments.fail_over)
+    say(comparison.to_json() if arguments.json else comparison.to_text())
+    return comparison.exit_code
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve the mock until interrupted."""
+    from harness.config import serve_settings
+    from harness.mock.server import serve_forever
+
+    settings = serve_settings(arguments.words)
+    serve_forever(
+        settings.profile.scaled(settings.time_scale),
+        seed=settings.seed,
+        host=settings.host,
+        port=settings.port,
+        allow_remote=settings.allow_remote,
+    )
+    return 0
+
+
+def list_(arguments: argparse.Namespace) -> int:
+    """Name everything that can be chosen."""
+    from harness.config import catalogue
+
+    groups = catalogue()
+    if arguments.json:
+        say(json.dumps(groups, indent=1))
+        return 0
+    width = max((len(name) for entries in groups.values() for name in entries), default=0)
+    blocks = [
+        "\n".join([f"{group}:", *(f"  {name:<{width}}  {text}".rstrip() for name, text in entries.items())])
+        for group, entries in groups.items()
+    ]
+    say("\n\n".join(blocks))
+    return 0
+
+
+def publish(arguments: argparse.Namespace) -> int:
+    """Copy the small files of a finished run to a folder that is committed."""
+    from harness.storage import RunFolder
+
+    RunFolder.open(arguments.run_dir).publish(Path(arguments.destination))
+    tell(f"published: {arguments.destination}")
+    return 0
+
+
+def say(text: str) -> None:
+    """Print a result on stdout."""
+    print(text)  # noqa: T201 - the command's own output
+
+
+def tell(text: str) -> None:
+    """Print progress or advice on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
+
+
+def experiment_and_overrides(words: list[str]) -> tuple[str | None, list[str]]:
+    """Split the words of `run` into the experiment's name, if one is given, and key=value settings."""
+    names = [word for word in words if "=" not in word and not word.startswith(("~", "+"))]
+    if len(names) > 1:
+        raise UserError(f"one experiment at a time, not {' and '.join(names)}; settings are written key=value")
+    return (names[0] if names else None), [word for word in words if word not in names]

@@ -1,0 +1,181 @@
+"""The mock on sockets: in this loop, in another process, or until somebody presses Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import IO, Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from harness.errors import UserError
+from harness.mock.app import MockApp
+from harness.profiles import Profile
+
+START_LIMIT_S = 30.0
+#: A connection without a request is kept this long; a pooled one must outlive the pauses between batches.
+KEEP_ALIVE_S = 3600
+
+
+@asynccontextmanager
+async def serving(app: MockApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
+    """Serve the application on the running loop, real or virtual, and yield the port.
+
+    At the end connections are closed and what the application still plays is told that its client has gone.
+    """
+    config = uvicorn.Config(
+        app, lifespan="off", access_log=False, log_config=None, timeout_keep_alive=KEEP_ALIVE_S, server_header=False
+    )
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: HttpToolsProtocol(config=config, server_state=state, app_state={}), host, port
+    )
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            if connection.transport is not None:
+                connection.transport.close()
+        await asyncio.gather(*state.tasks, return_exceptions=True)
+
+
+class ServerProcess:
+    """A mock in another process, for as long as the block lasts; it ends with its parent, whatever ends that."""
+
+    def __init__(self, profile: Profile, *, seed: int = 0) -> None:
+        self._settings = json.dumps({"profile": profile.to_dict(), "seed": seed})
+        self.base_url = ""
+
+    def __enter__(self) -> ServerProcess:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.mock.server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Ctrl-C in the terminal is for the run, which then stops its server.
+            start_new_session=True,
+        )
+        try:
+            self._input.write(self._settings + "\n")
+            self._input.flush()
+            line = self._process.stdout.readline() if self._process.stdout else ""
+            port = json.loads(line)["port"]
+        except (OSError, ValueError, KeyError):
+            self._process.kill()
+            _, errors = self._process.communicate()
+            raise RuntimeError(f"the mock server did not start: {errors.strip().splitlines()[-1:]}") from None
+        self.base_url = f"http://127.0.0.1:{port}/v1"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self._input.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+    @property
+    def _input(self) -> IO[str]:
+        if self._process.stdin is None:
+            raise RuntimeError("the server was started without a pipe to its input")
+        return self._process.stdin
+
+
+def serve_forever(
+    profile: Profile, *, seed: int = 0, host: str = "127.0.0.1", port: int = 8000, allow_remote: bool = False
+) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Raises UserError when the port is in use, the host is unknown, or it is not loopback and `allow_remote` is not set.
+    """
+    _check_address(host, port, allow_remote=allow_remote)
+    _run(_serve(MockApp(profile, seed=seed), host, port))
+
+
+async def _serve(app: MockApp, host: str, port: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(app, host, port) as chosen:
+        url = f"http://{f'[{host}]' if ':' in host else host}:{chosen}/v1"
+        _tell(f"serving profile {app.profile.name} with seed {app.seed} at {url} (Ctrl-C stops it)")
+        _tell(f"  {app.profile.description}" if app.profile.description else "")
+        await stop.wait()
+        _tell(f"stopped after {app.log.arrived} attempts")
+
+
+def _check_address(host: str, port: int, *, allow_remote: bool) -> None:
+    """Find out what is wrong with an address before the loop does, in words."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        raise UserError(f"no such host: {host}; use host=127.0.0.1") from None
+    family, kind, protocol, _, address = found[0]
+    if not allow_remote and not ipaddress.ip_address(str(address[0])).is_loopback:
+        raise UserError(
+            f"{host} is not loopback: anybody who reaches this machine could use the mock; allow it with "
+            "allow_remote=true"
+        )
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except PermissionError:
+            raise UserError(f"port {port} needs privileges; choose one above 1023 with port=N") from None
+        except OSError:
+            raise UserError(f"port {port} on {host} is in use; choose another with port=N") from None
+
+
+def _child() -> None:
+    """Serve what the parent asks for on standard input, until it closes."""
+    settings = json.loads(sys.stdin.readline())
+    app = MockApp(Profile.from_dict(settings["profile"]), seed=settings["seed"])
+
+    async def main() -> None:
+        async with serving(app) as port:
+            sys.stdout.write(json.dumps({"port": port}) + "\n")
+            sys.stdout.flush()
+            await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+    _run(main())
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where there is one."""
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with contextlib.suppress(ImportError):
+        from uvloop import new_event_loop as factory
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main)
+
+
+def _tell(text: str) -> None:
+    if text:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    _child()

@@ -1,0 +1,21 @@
+"""One class per chart: `applies` says when it makes sense, `prepare` is pure, `draw` only draws."""
+
+from harness.plots.base import Chart, Data, charts_for, save
+from harness.plots.batches import BatchTimings
+from harness.plots.grid import Grid
+from harness.plots.sweeps import BatchSizeSweep, TimeoutSweep
+from harness.plots.tail import LatencyTail
+from harness.plots.totals import TotalsAndSpeedup
+
+__all__ = [
+    "BatchSizeSweep",
+    "BatchTimings",
+    "Chart",
+    "Data",
+    "Grid",
+    "LatencyTail",
+    "TimeoutSweep",
+    "TotalsAndSpeedup",
+    "charts_for",
+    "save",
+]

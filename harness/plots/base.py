@@ -1,0 +1,132 @@
+"""What all charts share: their data, their register, their looks, and how they are saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Okabe and Ito's palette, told apart with every kind of colour vision; the reference is grey.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#5B3A8E")
+REFERENCE_COLOUR = "#5A5A5A"
+STYLE = Path(__file__).with_name("harness.mplstyle")
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a chart may draw from: the summary, the batches and the quantiles of a run.
+
+    `shown_trial` is the trial that charts of a single run show.
+    """
+
+    summary: dict[str, Any]
+    batches: pd.DataFrame
+    quantiles: pd.DataFrame
+    shown_trial: int = 0
+
+    @property
+    def cells(self) -> list[dict[str, Any]]:
+        """The cells of the summary whose trials are complete enough to have a total."""
+        return [cell for cell in self.summary["cells"] if cell["total_s"]["per_trial"]]
+
+    @property
+    def shown_seed(self) -> int:
+        """The seed of the shown trial: seeds count up with trials."""
+        first = self.cells[0]
+        return int(first["seeds"][0]) + self.shown_trial
+
+    def colours(self) -> dict[str, str]:
+        """A colour for each cell, the same in every chart."""
+        others = [cell["cell"] for cell in self.summary["cells"] if cell["cell"] != self.summary["reference"]]
+        found = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(others)}
+        return found | {self.summary["reference"]: REFERENCE_COLOUR}
+
+    def axes_in_use(self) -> list[str]:
+        """The axes on which the cells differ, in the order of the matrix."""
+        names = list(dict.fromkeys(axis for cell in self.cells for axis in cell["axes"]))
+        return [axis for axis in names if len({repr(cell["axes"].get(axis)) for cell in self.cells}) > 1]
+
+
+class Chart:
+    """A picture of a run. Subclasses register themselves by being defined, in the order of the report."""
+
+    name: ClassVar[str]
+    size: ClassVar[tuple[float, float]] = (8.0, 4.2)
+    _register: ClassVar[list[type[Chart]]] = []
+
+    def __init_subclass__(cls) -> None:
+        Chart._register.append(cls)
+
+    @classmethod
+    def applies(cls, data: Data) -> bool:
+        """Whether this picture of this run says something."""
+        raise NotImplementedError
+
+    def __init__(self, data: Data) -> None:
+        self.prepare(data)
+
+    def prepare(self, data: Data) -> None:
+        """Compute what is drawn; pure."""
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """The finding, in words and numbers."""
+        raise NotImplementedError
+
+    def draw(self, figure: Figure) -> None:
+        """Draw what was prepared."""
+        raise NotImplementedError
+
+
+def charts_for(data: Data) -> list[Chart]:
+    """Every chart that applies to a run, in the order of the report."""
+    return [chart(data) for chart in Chart._register if data.cells and chart.applies(data)]
+
+
+def save(chart: Chart, folder: Path) -> tuple[Path, Path]:
+    """Write a chart as SVG and PNG; equal data gives equal bytes. Returns both paths."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    svg, png = folder / f"{chart.name}.svg", folder / f"{chart.name}.png"
+    with mpl.rc_context(fname=str(STYLE)):
+        figure = Figure(figsize=chart.size, layout="constrained")
+        chart.draw(figure)
+        figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+        figure.savefig(png, format="png", metadata={"Software": None})
+    return svg, png
+
+
+def seconds(value: float) -> str:
+    """Seconds as a person writes them: 13 min 10 s, 99 s, 9.5 s, 0.82 s."""
+    if value >= 600:
+        minutes, rest = divmod(round(value), 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    if value >= 20:
+        return f"{value:.0f} s"
+    return f"{value:.1f} s" if value >= 1 else f"{value:.2f} s"
+
+
+def log_seconds(axis: Any) -> None:
+    """Plain numbers on a logarithmic axis: 1, 2, 5, 10 instead of powers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def whiskers(ax: Axes, x: Sequence[float], intervals: Sequence[Sequence[float] | None], colour: str) -> None:
+    """Vertical 95 % intervals, where there are any."""
+    for at, interval in zip(x, intervals, strict=True):
+        if interval is not None:
+            ax.plot([at, at], [max(interval[0], 1e-9), interval[1]], color=colour, lw=1.2, alpha=0.7, zorder=2)

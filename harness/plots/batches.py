@@ -1,0 +1,65 @@
+"""The article's chart: how long each batch of one run took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.plots.base import Chart, Data, log_seconds, seconds
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_CELLS = 6
+_MOST_BATCHES = 20
+
+
+class BatchTimings(Chart):
+    """Makespans of the batches of one trial, cell beside cell."""
+
+    name = "batch_timings"
+
+    @classmethod
+    def applies(cls, data: Data) -> bool:
+        """For a few cells of a few batches each."""
+        return len(data.cells) <= _MOST_CELLS and data.batches["batch"].max() < _MOST_BATCHES
+
+    def prepare(self, data: Data) -> None:
+        """One list of makespans per cell, in the order of the batches."""
+        shown = data.batches[data.batches["trial"] == data.shown_trial]
+        self.makespans: dict[str, list[float]] = {
+            cell["cell"]: shown[shown["cell"] == cell["cell"]].sort_values("batch")["makespan_s"].tolist()
+            for cell in data.cells
+        }
+        self.makespans = {name: values for name, values in self.makespans.items() if values}
+        self.reference = data.summary["reference"]
+        self.colours = data.colours()
+        self.seed = data.shown_seed
+
+    @property
+    def title(self) -> str:
+        """The slowest batch of the reference, and of the quickest cell."""
+        worst = {name: max(values) for name, values in self.makespans.items()}
+        best = min(worst, key=lambda name: worst[name])
+        text = f"The slowest batch took {seconds(worst.get(self.reference, max(worst.values())))}"
+        if best != self.reference and self.reference in worst:
+            text += f" with {self.reference}, {seconds(worst[best])} with {best}"
+        return text
+
+    def draw(self, figure: Figure) -> None:
+        """Grouped bars on a logarithmic axis, so that 600 s and 10 s can both be read."""
+        ax = figure.subplots()
+        width = 0.82 / max(1, len(self.makespans))
+        count = max(map(len, self.makespans.values()))
+        for place, (name, values) in enumerate(self.makespans.items()):
+            x = [batch + 1 + (place - (len(self.makespans) - 1) / 2) * width for batch in range(len(values))]
+            ax.bar(x, values, width * 0.92, color=self.colours[name], label=f"{name}: {seconds(sum(values))} in all")
+        ax.set_yscale("log")
+        low = min(min(values) for values in self.makespans.values())
+        high = max(max(values) for values in self.makespans.values())
+        ax.set_ylim(low * 0.6 if low > 0 else None, high * 1.3)
+        log_seconds(ax.yaxis)
+        ax.set_xticks(range(1, count + 1))
+        ax.grid(axis="x", visible=False)
+        ax.set_xlabel(f"batch (seed {self.seed})")
+        ax.set_ylabel("time until the last answer, s (log)")
+        figure.legend(loc="outside lower center", ncols=min(3, len(self.makespans)))

@@ -1,0 +1,141 @@
+"""Totals along an axis of the matrix: timeout, or batch size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.plots.base import PALETTE, Chart, Data, log_seconds, seconds, whiskers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SDK_DEFAULT_S = 600.0
+
+
+@dataclass(frozen=True)
+class _Curve:
+    label: str
+    x: list[float]
+    mean: list[float]
+    intervals: list[list[float] | None]
+    failed: list[float]
+
+
+class TimeoutSweep(Chart):
+    """Mean total against the timeout, a line for streaming on and one for off."""
+
+    name = "timeout_sweep"
+
+    @classmethod
+    def applies(cls, data: Data) -> bool:
+        """For a matrix of timeouts, with or without streaming, and nothing else."""
+        axes = set(data.axes_in_use())
+        return "timeout" in axes and axes <= {"timeout", "stream"} and len(data.cells) > 2
+
+    def prepare(self, data: Data) -> None:
+        """Curves in ascending order of the timeout; the SDK's default stands at 600 s."""
+        cells = [cell for cell in data.cells if cell["strategy"]["timeout"] != "off"]
+        groups = {bool(cell["strategy"]["stream"]) for cell in cells}
+        self.curves = [
+            _curve("stream=True" if stream else "stream=False", [c for c in cells if c["strategy"]["stream"] == stream])
+            for stream in sorted(groups)
+        ]
+
+    @property
+    def title(self) -> str:
+        """The best timeout and what it saves against the default."""
+        mean, timeout, curve = min((m, x, c) for c in self.curves for m, x in zip(c.mean, c.x, strict=True))
+        text = f"Shortest at timeout={timeout:g} ({curve.label}): {seconds(mean)}"
+        default = next((m for c in self.curves for m, x in zip(c.mean, c.x, strict=True) if x == SDK_DEFAULT_S), None)
+        return text if default is None else f"{text}, against {seconds(default)} with the SDK's default"
+
+    def draw(self, figure: Figure) -> None:
+        """Totals above, failed requests below, where there were any."""
+        any_failed = any(share > 0 for curve in self.curves for share in curve.failed)
+        axes = figure.subplots(
+            1 + any_failed, 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": [3, 1][: 1 + any_failed]}
+        )[:, 0]
+        colours = dict(zip((curve.label for curve in self.curves), PALETTE[1::-1], strict=False))
+        for curve, marker in zip(self.curves, "os", strict=False):
+            colour = colours[curve.label]
+            whiskers(axes[0], curve.x, curve.intervals, colour)
+            axes[0].plot(curve.x, curve.mean, marker=marker, ms=5, color=colour, label=curve.label, zorder=3)
+            if any_failed:
+                axes[1].plot(curve.x, [100 * share for share in curve.failed], marker=marker, ms=4, color=colour)
+        axes[0].set_yscale("log")
+        log_seconds(axes[0].yaxis)
+        axes[0].set_ylabel("mean total, s (log)")
+        axes[0].legend(loc="upper left")
+        if any_failed:
+            axes[1].set_ylabel("failed, %")
+            axes[1].set_ylim(bottom=0)
+        _timeout_axis(axes[-1], sorted({x for curve in self.curves for x in curve.x}))
+
+
+class BatchSizeSweep(Chart):
+    """Mean total against the batch size for the same requests, a line per strategy."""
+
+    name = "batch_size_sweep"
+
+    @classmethod
+    def applies(cls, data: Data) -> bool:
+        """For a matrix of batch sizes, with or without strategies, and nothing else."""
+        axes = set(data.axes_in_use())
+        return "batch_size" in axes and axes <= {"batch_size", "strategy"}
+
+    def prepare(self, data: Data) -> None:
+        """A curve per strategy in ascending order of the batch size."""
+        names = list(dict.fromkeys(cell["strategy"]["name"] for cell in data.cells))
+        self.curves = [
+            _curve(name, [c for c in data.cells if c["strategy"]["name"] == name], x=lambda c: c["batch_size"])
+            for name in names
+        ]
+
+    @property
+    def title(self) -> str:
+        """What the largest batches save against the smallest."""
+        curve = self.curves[0]
+        return (
+            f"{curve.label}: {seconds(curve.mean[0])} in batches of {curve.x[0]:g}, "
+            f"{seconds(curve.mean[-1])} in batches of {curve.x[-1]:g}"
+        )
+
+    def draw(self, figure: Figure) -> None:
+        """Both axes logarithmic, every batch size a tick."""
+        ax = figure.subplots()
+        for curve, colour in zip(self.curves, ("#5A5A5A", *PALETTE), strict=False):
+            whiskers(ax, curve.x, curve.intervals, colour)
+            ax.plot(curve.x, curve.mean, marker="o", ms=5, color=colour, label=curve.label, zorder=3)
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        log_seconds(ax.yaxis)
+        ticks = sorted({x for curve in self.curves for x in curve.x})
+        ax.set_xticks(ticks, [f"{x:g}" for x in ticks], minor=False)
+        ax.set_xticks([], minor=True)
+        ax.set_xlabel("batch size: requests awaited together (log)")
+        ax.set_ylabel("mean total of the same requests, s (log)")
+        ax.legend(loc="upper right")
+
+
+def _timeout(cell: dict[str, Any]) -> float:
+    timeout = cell["strategy"]["timeout"]
+    return SDK_DEFAULT_S if timeout is None else float(timeout)
+
+
+def _curve(label: str, cells: list[dict[str, Any]], x: Any = _timeout) -> _Curve:
+    ordered = sorted(cells, key=x)
+    return _Curve(
+        label,
+        [float(x(cell)) for cell in ordered],
+        [cell["total_s"]["mean"] for cell in ordered],
+        [cell["total_s"]["ci95"] for cell in ordered],
+        [cell["failed"] / cell["requests"] for cell in ordered],
+    )
+
+
+def _timeout_axis(ax: Any, timeouts: list[float]) -> None:
+    ax.set_xscale("log")
+    ax.set_xticks(timeouts, [f"{x:g}" if x != SDK_DEFAULT_S else "default\n(600)" for x in timeouts], minor=False)
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel("timeout, s (log)")

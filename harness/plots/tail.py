@@ -1,0 +1,59 @@
+"""How many requests are slower than a time: the distribution with its tail in sight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.plots.base import Chart, Data, log_seconds, seconds
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_CELLS = 8
+
+
+class LatencyTail(Chart):
+    """Share of requests slower than t against t, both logarithmic."""
+
+    name = "latency_tail"
+
+    @classmethod
+    def applies(cls, data: Data) -> bool:
+        """For a few cells."""
+        return len(data.cells) <= _MOST_CELLS
+
+    def prepare(self, data: Data) -> None:
+        """For each cell, latencies and the share of requests that took longer."""
+        found = data.quantiles[data.quantiles["quantity"] == "latency_s"]
+        self.curves: dict[str, tuple[list[float], list[float]]] = {}
+        for cell in data.cells:
+            rows = found[found["cell"] == cell["cell"]]
+            # A tail beyond one request in all would be drawn from nothing.
+            rows = rows[(1 - rows["probability"]) * cell["requests"] >= 1]
+            self.curves[cell["cell"]] = (rows["seconds"].tolist(), (1 - rows["probability"]).tolist())
+        self.p99 = {cell["cell"]: cell["latency_s"]["p99"] for cell in data.cells}
+        self.reference = data.summary["reference"]
+        self.colours = data.colours()
+
+    @property
+    def title(self) -> str:
+        """The slowest 1 % of the reference and of the quickest cell."""
+        best = min(self.p99, key=lambda name: self.p99[name])
+        base = self.reference if self.reference in self.p99 else best
+        text = f"1 request in 100 takes longer than {seconds(self.p99[base])} with {base}"
+        return text if best == base else f"{text}, {seconds(self.p99[best])} with {best}"
+
+    def draw(self, figure: Figure) -> None:
+        """One descending line per cell."""
+        from matplotlib.ticker import FuncFormatter
+
+        ax = figure.subplots()
+        for name, (times, shares) in self.curves.items():
+            ax.plot(times, shares, color=self.colours[name], label=name, drawstyle="steps-post")
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        log_seconds(ax.xaxis)
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
+        ax.set_xlabel("latency of a request, retries included, s (log)")
+        ax.set_ylabel("requests slower than that (log)")
+        ax.legend(loc="upper right")

@@ -1,0 +1,97 @@
+"""Totals of every trial, their mean, and the speedup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.plots.base import Chart, Data, log_seconds, seconds
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_CELLS = 30
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    totals: list[float]
+    mean: float
+    interval: list[float] | None
+    label: str
+
+
+class TotalsAndSpeedup(Chart):
+    """A row per cell: a dot per trial, the mean with its 95 % interval, the speedup in words."""
+
+    name = "totals"
+
+    @classmethod
+    def applies(cls, data: Data) -> bool:
+        """For as many cells as have room, one below the other."""
+        return len(data.cells) <= _MOST_CELLS
+
+    def prepare(self, data: Data) -> None:
+        """Rows in the order of the matrix."""
+        self.rows = [
+            _Row(
+                cell["cell"],
+                cell["total_s"]["per_trial"],
+                cell["total_s"]["mean"],
+                cell["total_s"]["ci95"],
+                _label(cell, data.summary["reference"]),
+            )
+            for cell in data.cells
+        ]
+        self.reference = data.summary["reference"]
+        self.colours = data.colours()
+        self.size = (8.0, 1.5 + 0.42 * len(self.rows))  # type: ignore[misc]  # as tall as this run has cells
+
+    @property
+    def title(self) -> str:
+        """The quickest cell against the reference."""
+        best = min(self.rows, key=lambda row: row.mean)
+        base = next((row for row in self.rows if row.name == self.reference), None)
+        if base is None or best is base or best.mean == 0:
+            return f"{best.name}: {seconds(best.mean)} on average"
+        trials = len(best.totals)
+        factor = f"{base.mean / best.mean:.1f}x faster than {base.name}"
+        return f"{best.name} is {factor} ({trials} trial{'s' * (trials != 1)})"
+
+    def draw(self, figure: Figure) -> None:
+        """Rows from top to bottom, totals on a logarithmic axis."""
+        ax = figure.subplots()
+        for place, row in enumerate(self.rows):
+            colour = self.colours[row.name]
+            # A fixed zigzag keeps dots apart without a random generator.
+            spread = [place + 0.26 * (((i * 7) % 11) / 10 - 0.5) for i in range(len(row.totals))]
+            alpha = max(0.12, min(0.6, 12 / max(1, len(row.totals))))
+            ax.scatter(row.totals, spread, s=14, color=colour, alpha=alpha, lw=0)
+            if row.interval is not None:
+                ax.plot([max(row.interval[0], 0.1), row.interval[1]], [place, place], color=colour, lw=3, alpha=0.85)
+            ax.scatter([row.mean], [place], s=62, color=colour, edgecolor="white", lw=1.2, zorder=3)
+            ax.annotate(
+                row.label, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color="#333333"
+            )
+        ax.set_xscale("log")
+        log_seconds(ax.xaxis)
+        ax.set_yticks(range(len(self.rows)), [row.name for row in self.rows])
+        ax.set_ylim(len(self.rows) - 0.5, -0.5)
+        ax.grid(axis="y", visible=False)
+        ax.set_xlabel(
+            "total of one trial, s (log); small dots: trials, large dot: mean, bar: 95 % interval of the mean"
+        )
+
+
+def _label(cell: dict[str, object], reference: str) -> str:
+    total, speedup = cell["total_s"], cell["speedup"]
+    assert isinstance(total, dict)  # noqa: S101 - summary.json says so
+    assert isinstance(speedup, dict)  # noqa: S101 - as above
+    text = seconds(total["mean"])
+    if cell["cell"] == reference or speedup["mean"] is None:
+        return text
+    text += f"   {speedup['mean']:.1f}x"
+    if speedup["ci95"] is not None:
+        text += f" [{speedup['ci95'][0]:.1f}, {speedup['ci95'][1]:.1f}]"
+    return text

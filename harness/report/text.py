@@ -1,0 +1,39 @@
+"""The headline table for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.report.published import published_summary
+from harness.report.tables import HEADER, headline_rows
+from harness.report.verdict import verdict
+
+#: The columns that fit a terminal of 100 characters.
+_COLUMNS = 7
+
+
+def headline_text(summary: Mapping[str, Any]) -> str:
+    """The verdict, the first columns of the headline table, and the warnings."""
+    notes = [f"note: {note['message']} ({note['advice']})" for note in summary["warnings"]]
+    return "\n".join([verdict(summary), "", *_table(summary), *notes])
+
+
+def published_text(experiment: str) -> str | None:
+    """The table of the results that are published with the harness; None when there are none."""
+    summary = published_summary(experiment)
+    if summary is None:
+        return None
+    trials = max(cell["trials"] for cell in summary["cells"])
+    return "\n".join([f"published with the harness ({trials} trials):", *_table(summary)])
+
+
+def _table(summary: Mapping[str, Any]) -> list[str]:
+    rows = [row[:_COLUMNS] for row in [HEADER, *headline_rows(summary)]]
+    widths = [max(len(row[column]) for row in rows) for column in range(_COLUMNS)]
+    lines = ["  ".join(_aligned(row[i], widths[i], i) for i in range(_COLUMNS)).rstrip() for row in rows]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+
+
+def _aligned(text: str, width: int, column: int) -> str:
+    return text.ljust(width) if column == 0 else text.rjust(width)

@@ -1,0 +1,7 @@
+"""Play an experiment: trials outside, cells inside, every finished request on disk at once."""
+
+from harness.runner.core import RunResult, run
+from harness.runner.listener import Listener, Silent
+from harness.runner.targets import check_target
+
+__all__ = ["Listener", "RunResult", "Silent", "check_target", "run"]

@@ -1,0 +1,31 @@
+"""One look at a server before a run is pointed at it."""
+
+from __future__ import annotations
+
+from harness.errors import UserError
+
+
+def check_reachable(base_url: str, api_key: str, *, trust_env: bool = True, timeout: float = 10.0) -> None:
+    """Ask for the list of models once, within `timeout` seconds.
+
+    Raises UserError when the name does not resolve, nothing answers, the key is refused, or what answers is not an
+    API. A server without that list (404 with a JSON body) passes: gateways often leave it out.
+    """
+    import httpx2
+
+    url = f"{base_url.rstrip('/')}/models"
+    try:
+        with httpx2.Client(trust_env=trust_env, timeout=timeout, follow_redirects=True) as client:
+            answer = client.get(url, headers={"Authorization": f"Bearer {api_key}"})
+    except httpx2.TimeoutException:
+        raise UserError(f"nothing answered at {base_url} within {timeout:g} s; check target.base_url") from None
+    except (httpx2.TransportError, httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+        raise UserError(f"cannot reach {base_url} ({error}); check target.base_url") from None
+    if answer.status_code in {401, 403}:
+        raise UserError(f"{base_url} refused the key (HTTP {answer.status_code}); check OPENAI_API_KEY")
+    if "json" not in answer.headers.get("content-type", ""):
+        kind = answer.headers.get("content-type", "no content type").split(";")[0]
+        raise UserError(
+            f"{base_url} is not an OpenAI-compatible API (HTTP {answer.status_code}, {kind}); "
+            "check target.base_url, which usually ends in /v1"
+        )

@@ -1,0 +1,149 @@
+"""Who answers: the mock inside this loop, the mock in another process, or a real API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.config import Cell, Experiment
+from harness.errors import UserError
+from harness.mock.app import MockApp
+from harness.mock.server import ServerProcess, serving
+from harness.openai_adapter import Endpoint
+from harness.profiles import Profile
+from harness.runner.preflight import check_reachable
+
+#: The mock asks for no key; the SDK wants one all the same.
+MOCK_KEY = "mock"
+
+
+class Target(Protocol):
+    """Opens an endpoint for one trial of one cell."""
+
+    def endpoint(self, *, seed: int, scope: str) -> AbstractAsyncContextManager[Endpoint]:
+        """The endpoint for one trial; `scope` keeps the mock's attempt counters of trials and cells apart."""
+
+
+@dataclass(frozen=True)
+class EmbeddedMock:
+    """The mock application in the loop of the client, called directly or over in-memory sockets."""
+
+    profile: Profile
+    model: str
+    network: str
+    time_scale: float
+
+    @asynccontextmanager
+    async def endpoint(self, *, seed: int, scope: str) -> AsyncIterator[Endpoint]:
+        """A fresh application, so that a trial depends on nothing that ran before it."""
+        app = MockApp(self.profile, seed=seed)
+        endpoint = Endpoint(
+            base_url="http://127.0.0.1/v1",
+            api_key=MOCK_KEY,
+            model=self.model,
+            is_mock=True,
+            app=app,
+            scope=scope,
+            seed=seed,
+            time_scale=self.time_scale,
+        )
+        if self.network == "direct":
+            yield endpoint
+            return
+        async with serving(app, port=8000) as port:
+            yield endpoint.over_network(f"http://127.0.0.1:{port}/v1")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A server outside this process: the mock's own, or a real API."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+    is_mock: bool
+    time_scale: float
+    run: str = ""
+
+    @asynccontextmanager
+    async def endpoint(self, *, seed: int, scope: str) -> AsyncIterator[Endpoint]:
+        """The same server for every trial; only the mock is told about trials and cells."""
+        yield Endpoint(
+            base_url=self.base_url,
+            api_key=self.api_key,
+            model=self.model,
+            is_mock=self.is_mock,
+            app=None,
+            scope=f"{self.run}/{scope}",
+            seed=seed,
+            time_scale=self.time_scale,
+        )
+
+
+class Targets:
+    """The targets of a run, opened when a cell first needs them."""
+
+    def __init__(self, experiment: Experiment, stack: ExitStack, run: str) -> None:
+        self._experiment = experiment
+        self._stack = stack
+        self._run = run
+        self._opened: dict[str, Target] = {}
+
+    def of(self, cell: Cell) -> Target:
+        """The target for a cell: one per profile for the mock, one in all for a real API."""
+        experiment = self._experiment
+        key = cell.profile.name if experiment.settings.target.kind == "mock" else ""
+        if key not in self._opened:
+            self._opened[key] = self._open(cell.profile)
+        return self._opened[key]
+
+    def _open(self, profile: Profile) -> Target:
+        experiment = self._experiment
+        scale = experiment.settings.time_scale
+        if experiment.settings.target.kind == "openai":
+            return Remote(
+                _api_url(experiment),
+                os.environ["OPENAI_API_KEY"],
+                experiment.settings.target.model,
+                is_mock=False,
+                time_scale=1.0,
+            )
+        if experiment.clock == "virtual":
+            return EmbeddedMock(
+                profile.scaled(scale), experiment.settings.target.model, experiment.settings.network, scale
+            )
+        if experiment.settings.target.base_url:
+            url = experiment.settings.target.base_url
+        else:
+            url = self._stack.enter_context(
+                ServerProcess(profile.scaled(scale), seed=experiment.settings.seed)
+            ).base_url
+        return Remote(url, MOCK_KEY, experiment.settings.target.model, is_mock=True, time_scale=scale, run=self._run)
+
+
+def check_target(experiment: Experiment) -> None:
+    """Make sure that the run's server can be asked at all, before anything is written or sent.
+
+    Raises UserError when the key is missing or refused, or when no API answers at the base URL.
+    """
+    if experiment.settings.target.kind == "openai":
+        key = os.environ.get("OPENAI_API_KEY", "")
+        if not key:
+            raise UserError("target=openai needs a key: set the environment variable OPENAI_API_KEY")
+        check_reachable(_api_url(experiment), key)
+    elif experiment.settings.target.base_url and experiment.clock == "real":
+        check_reachable(experiment.settings.target.base_url, MOCK_KEY, trust_env=False)
+
+
+def _api_url(experiment: Experiment) -> str:
+    return experiment.settings.target.base_url or "https://api.openai.com/v1"
+
+
+@contextmanager
+def open_targets(experiment: Experiment) -> Iterator[Targets]:
+    """The targets of a run; servers that were started for it are stopped at the end."""
+    with ExitStack() as stack:
+        yield Targets(experiment, stack, run=f"{os.getpid()}-{os.urandom(4).hex()}")
