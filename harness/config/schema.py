@@ -61,7 +61,7 @@ class Settings:
     time_scale: Positive = 1.0
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     trials: Count = 1
-    engine: Literal["local"] = "local"
+    engine: Literal["auto", "local", "processes"] = "auto"
     matrix: dict[str, Any] = field(default_factory=dict)
     reference: str | None = None
     max_failures: Annotated[int, Field(ge=0, strict=True)] | None = None

@@ -43,17 +43,18 @@ class Endpoint:
 class RecordingClient(httpx2.AsyncClient):
     """An HTTP client that writes every attempt of a traced request into its trace."""
 
-    def __init__(self, *, mock_headers: dict[str, str] | None = None, **settings: Any) -> None:
+    def __init__(self, *, names_requests: bool = False, **settings: Any) -> None:
         super().__init__(**settings)
-        self._mock_headers = mock_headers
+        # Only the mock is told which request an attempt belongs to; a real API never is.
+        self._names_requests = names_requests
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **settings: Any) -> httpx2.Response:
         """Send as the base class does, noting when the headers, each part of the body and the end came."""
         trace = current_trace.get()
         if trace is None:
             return await super().send(request, stream=stream, **settings)
-        if self._mock_headers is not None:
-            request.headers.update({"X-Harness-Request": trace.key, **self._mock_headers})
+        if self._names_requests:
+            request.headers["X-Harness-Request"] = trace.key
         clock = asyncio.get_running_loop().time
         recording = trace.begin(clock())
         try:
@@ -137,15 +138,15 @@ def _http_client(endpoint: Endpoint) -> RecordingClient:
         return RecordingClient(verify=_tls_context(), limits=DEFAULT_CONNECTION_LIMITS, **settings)
     headers = {"X-Harness-Scope": endpoint.scope, "X-Harness-Seed": str(endpoint.seed)}
     # A proxy of the environment must never catch what is meant for the mock.
-    settings |= {"trust_env": False, "mock_headers": headers}
+    settings |= {"trust_env": False, "names_requests": True, "headers": headers}
     if endpoint.app is not None:
         return RecordingClient(transport=DirectTransport(endpoint.app), **settings)
     # Idle connections do not expire: httpcore would measure their age in real time, even in virtual time.
-    limits = replace_expiry(DEFAULT_CONNECTION_LIMITS)
+    limits = _without_expiry(DEFAULT_CONNECTION_LIMITS)
     return RecordingClient(verify=_tls_context(), limits=limits, **settings)
 
 
-def replace_expiry(limits: httpx2.Limits) -> httpx2.Limits:
+def _without_expiry(limits: httpx2.Limits) -> httpx2.Limits:
     """The same limits for connections that may stay idle for ever."""
     return httpx2.Limits(
         max_connections=limits.max_connections,

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness import clock
-from harness.clock import ClockError
-from harness.config import Experiment
+from harness import clock, engines
+from harness.config import Cell, Experiment
 from harness.errors import UserError
 from harness.records import Outcome
 from harness.runner.listener import Listener, Silent
 from harness.runner.targets import open_targets
 from harness.runner.trial import Ledger, Trial, TrialLimitError
 from harness.storage import RunFolder
+
+Recorded = Mapping[tuple[str, int, int], Outcome]
+Keep = Callable[[Outcome], None]
 
 
 class TooManyFailuresError(Exception):
@@ -61,20 +63,11 @@ def run(experiment: Experiment, folder: RunFolder, listener: Listener | None = N
         listener.finished(outcome)
         failures.count(outcome)
 
+    units = _units(experiment, recorded)
+    play = _play_here if _workers(experiment, units) == 1 else _play_in_processes
     try:
-        with open_targets(experiment) as targets, _quiet_garbage_collector():
-            for trial in range(experiment.settings.trials):
-                for cell in experiment.cells:
-                    if cell.name in result.failed_cells:
-                        continue
-                    ledger = Ledger(cell, trial, recorded, keep, replays=experiment.clock == "virtual")
-                    if ledger.complete:
-                        continue
-                    play = Trial(experiment, cell, trial, targets.of(cell), ledger=ledger, listener=listener)
-                    reason = _play(play, experiment.clock)
-                    if reason is not None:
-                        result.failed_cells[cell.name] = reason
-                        listener.cell_failed(cell=cell.name, trial=trial, reason=reason)
+        with _quiet_garbage_collector():
+            play(experiment, units, recorded, keep=keep, result=result, listener=listener)
     except KeyboardInterrupt:
         result.interrupted = True
     except TooManyFailuresError as error:
@@ -82,6 +75,79 @@ def run(experiment: Experiment, folder: RunFolder, listener: Listener | None = N
     finally:
         listener.ended()
     return result
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One trial of one cell, the smallest thing that an engine plays."""
+
+    trial: int
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class _Played:
+    """What a unit left: its new outcomes, and why it could not be played to its end, if so."""
+
+    outcomes: list[Outcome]
+    reason: str | None
+
+
+def _units(experiment: Experiment, recorded: Recorded) -> list[_Unit]:
+    """What still has to be played, trials outside."""
+    units = [_Unit(trial, cell) for trial in range(experiment.settings.trials) for cell in experiment.cells]
+    return [unit for unit in units if not Ledger.complete(unit.cell, unit.trial, recorded)]
+
+
+def _workers(experiment: Experiment, units: list[_Unit]) -> int:
+    """How many processes play the run. Real time stays in one, so that its clients do not disturb each other."""
+    if experiment.clock == "real" or experiment.settings.engine == "local":
+        return 1
+    return min(engines.cores(), max(1, len(units)))
+
+
+def _play_here(
+    experiment: Experiment, units: list[_Unit], recorded: Recorded, *, keep: Keep, result: RunResult, listener: Listener
+) -> None:
+    """Play the units one after the other in this process, and keep each request as it ends."""
+    with open_targets(experiment) as targets:
+        for unit in units:
+            if unit.cell.name in result.failed_cells:
+                continue
+            ledger = Ledger(unit.cell, unit.trial, recorded, keep, replays=experiment.clock == "virtual")
+            target = targets.of(unit.cell)
+            trial = Trial(experiment, unit.cell, unit.trial, target, ledger=ledger, listener=listener)
+            _judge(unit, _play(trial, experiment.clock), result, listener)
+
+
+def _play_in_processes(
+    experiment: Experiment, units: list[_Unit], recorded: Recorded, *, keep: Keep, result: RunResult, listener: Listener
+) -> None:
+    """Play the units in several processes and keep their requests in the order in which one process would."""
+
+    def play(number: int) -> _Played:
+        outcomes: list[Outcome] = []
+        local = RunResult()
+        _play_here(experiment, [units[number]], recorded, keep=outcomes.append, result=local, listener=Silent())
+        return _Played(outcomes, local.failed_cells.get(units[number].cell.name))
+
+    played = engines.in_order(play, len(units), workers=_workers(experiment, units))
+    with closing(played):
+        for unit, found in zip(units, played, strict=True):
+            if unit.cell.name in result.failed_cells:
+                continue
+            batches = len(unit.cell.workload.slices(unit.cell.batch_size))
+            trials = experiment.settings.trials
+            listener.trial_started(cell=unit.cell.name, trial=unit.trial, trials=trials, batches=batches)
+            for outcome in found.outcomes:
+                keep(outcome)
+            _judge(unit, found.reason, result, listener)
+
+
+def _judge(unit: _Unit, reason: str | None, result: RunResult, listener: Listener) -> None:
+    if reason is not None:
+        result.failed_cells[unit.cell.name] = reason
+        listener.cell_failed(cell=unit.cell.name, trial=unit.trial, reason=reason)
 
 
 def _play(trial: Trial, clock_name: Literal["virtual", "real"]) -> str | None:
@@ -92,9 +158,8 @@ def _play(trial: Trial, clock_name: Literal["virtual", "real"]) -> str | None:
         raise
     except TrialLimitError as error:
         return str(error)
-    except ClockError as error:
-        return f"{type(error).__name__}: {error}"
     except Exception as error:
+        # Whatever broke this cell, the others still have to be played.
         return f"{type(error).__name__}: {error}"
     return None
 

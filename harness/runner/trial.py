@@ -36,11 +36,14 @@ class Ledger:
         *,
         replays: bool,
     ) -> None:
-        keys = [(cell.name, trial, request.index) for request in cell.workload.requests]
-        self._recorded = {key: recorded[key] for key in keys if key in recorded}
+        self._recorded = {key: recorded[key] for key in _keys(cell, trial) if key in recorded}
         self._keep = keep
         self._replays = replays
-        self.complete = len(self._recorded) == len(keys)
+
+    @staticmethod
+    def complete(cell: Cell, trial: int, recorded: Mapping[Key, Outcome]) -> bool:
+        """Whether every request of a trial is on disk."""
+        return all(key in recorded for key in _keys(cell, trial))
 
     def holds(self, cell: str, trial: int, batch: list[Request]) -> bool:
         """Whether this batch needs no playing because all of it is on disk."""
@@ -59,6 +62,10 @@ class Ledger:
                 f"request {outcome.request} of trial {outcome.trial} came out differently when the run was resumed: "
                 "the code or its dependencies changed since; start a new run"
             )
+
+
+def _keys(cell: Cell, trial: int) -> list[Key]:
+    return [(cell.name, trial, request.index) for request in cell.workload.requests]
 
 
 class Trial:
