@@ -9,7 +9,6 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -31,6 +30,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file: TextIO | None = None
 
     # -- opening
 
@@ -105,14 +105,18 @@ class RunFolder:
 
     # -- records
 
-    @cached_property
-    def _records(self) -> TextIO:
-        return (self.path / RECORDS).open("a", encoding="utf-8")
-
     def append(self, outcome: Outcome) -> None:
         """Add one finished request; it is with the operating system when this returns."""
-        self._records.write(outcome.to_json() + "\n")
-        self._records.flush()
+        if self._file is None:
+            self._file = (self.path / RECORDS).open("a", encoding="utf-8")
+        self._file.write(outcome.to_json() + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the records; the next one that is appended opens them again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     @property
     def has_records(self) -> bool:

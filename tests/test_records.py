@@ -17,7 +17,7 @@ OUTCOME = Outcome(
 
 def test_a_record_survives_the_way_to_disk_and_back():
     """Reading what to_json wrote gives an equal outcome."""
-    assert OUTCOME == Outcome.from_dict(json.loads(OUTCOME.to_json()))
+    assert Outcome.from_dict(json.loads(OUTCOME.to_json())) == OUTCOME
 
 
 def test_a_line_carries_its_schema_version():

@@ -19,9 +19,14 @@ from harness.storage import BATCHES, QUANTILES, RunFolder
 
 #: Probabilities of quantiles.csv: denser towards the tail, which is what this is all about.
 PROBABILITIES = (
-    *(i / 100 for i in range(100)), *(0.99 + i / 1000 for i in range(1, 10)),
-    *(0.999 + i / 10_000 for i in range(1, 10)), *(0.9999 + i / 100_000 for i in range(1, 10)), 1.0,
-)  # fmt: skip
+    *(i / 100 for i in range(90)),
+    *(0.9 + i / 1000 for i in range(90)),
+    *(0.99 + i / 10_000 for i in range(90)),
+    *(0.999 + i / 100_000 for i in range(100)),
+    1.0,
+)
+
+_SPREAD = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
 
 Makespans = dict[tuple[int, int], tuple[float, int]]
 
@@ -159,9 +164,8 @@ def _compare_with_reference(cells: list[dict[str, Any]], reference: str) -> None
 
 def _spread(values: Floats) -> dict[str, float | None]:
     if not len(values):
-        return {"p50": None, "p90": None, "p99": None, "max": None}
-    p50, p90, p99, top = np.quantile(values, [0.5, 0.9, 0.99, 1.0])
-    return {"p50": _rounded(p50), "p90": _rounded(p90), "p99": _rounded(p99), "max": _rounded(top)}
+        return dict.fromkeys(_SPREAD)
+    return {name: _rounded(np.quantile(values, share)) for name, share in _SPREAD.items()}
 
 
 def _quantile_rows(name: str, part: Columns) -> list[tuple[Any, ...]]:

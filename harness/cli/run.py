@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from pathlib import Path
 
 from harness.analysis import finish
 from harness.cli.commands import experiment_and_overrides, say, tell
 from harness.config import Experiment, combinations, compose
-from harness.errors import UserError
 from harness.runner import RunResult, check_target, run
 from harness.runner.budget import check
-from harness.runner.manifest import manifest, now
+from harness.runner.folder import open_folder
+from harness.runner.manifest import now
 from harness.storage import RunFolder
 
 
@@ -37,7 +36,7 @@ def play(experiment: Experiment, *, as_json: bool) -> int:
 
     check(experiment, confirm=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
     check_target(experiment)
-    folder = _open_folder(experiment)
+    folder = open_folder(experiment)
     tell(f"{experiment.name}: {experiment.describe()}\nrun folder: {folder.path}")
     result = RunResult(stopped="the command ended before its time")
     try:
@@ -51,36 +50,6 @@ def play(experiment: Experiment, *, as_json: bool) -> int:
     summary = finish(folder)
     _results(experiment, folder, summary, as_json=as_json)
     return result.exit_code
-
-
-def _open_folder(experiment: Experiment) -> RunFolder:
-    """A new run folder, or with `resume=true` the one that `out` names, whose settings must be the same."""
-    if not experiment.settings.resume:
-        folder = RunFolder.create(experiment.settings.out, experiment.name)
-        folder.write_config(experiment.resolved)
-        folder.write_manifest(manifest(experiment))
-        return folder
-    if experiment.settings.out is None:
-        raise UserError("resume=true needs out=DIR, the run folder to continue")
-    folder = RunFolder.open(Path(experiment.settings.out))
-    changed = sorted(_settings_that_differ(folder.config(), experiment.resolved))
-    if changed:
-        raise UserError(
-            f"{experiment.settings.out} was recorded with other settings ({', '.join(changed)})\n"
-            "resume with the same words, or start a new run in another out="
-        )
-    folder.repair()
-    folder.update_manifest(status="running", resumed=now())
-    return folder
-
-
-#: Settings that do not change what a trial records, so a run may be resumed with others.
-_FREE_TO_CHANGE = frozenset({"out", "resume", "report", "max_failures", "budget", "trials"})
-
-
-def _settings_that_differ(before: dict[str, object], after: dict[str, object]) -> set[str]:
-    keys = (before.keys() | after.keys()) - _FREE_TO_CHANGE
-    return {key for key in keys if before.get(key) != after.get(key)}
 
 
 def _explain(result: RunResult, experiment: Experiment, folder: RunFolder) -> None:

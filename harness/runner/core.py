@@ -73,6 +73,7 @@ def run(experiment: Experiment, folder: RunFolder, listener: Listener | None = N
     except TooManyFailuresError as error:
         result.stopped = str(error)
     finally:
+        folder.close()
         listener.ended()
     return result
 

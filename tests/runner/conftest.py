@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import Experiment, compose
 from harness.records import Outcome
-from harness.runner import RunResult, run
+from harness.runner import RunResult, open_folder, run
 from harness.storage import RunFolder
 
 SMALL = ["workload.batches=2", "workload.batch_size=5", "trials=2"]
@@ -32,8 +32,8 @@ def play(tmp_path: Path, small: Callable[..., Experiment]) -> PlayFn:
     """Play a small experiment into a folder of its own."""
 
     def played(*overrides: str, name: str | None = "article", out: str = "run", listener=None):
-        experiment = small(*overrides, name=name)
-        folder = RunFolder.create(tmp_path / out, experiment.name)
+        experiment = small(*overrides, f"out={tmp_path / out}", name=name)
+        folder = open_folder(experiment)
         return run(experiment, folder, listener), folder
 
     return played

@@ -1,0 +1,40 @@
+"""The folder of a run: a new one, or the one that is resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.config import Experiment
+from harness.errors import UserError
+from harness.runner.manifest import manifest, now
+from harness.storage import RunFolder
+
+
+def open_folder(experiment: Experiment) -> RunFolder:
+    """A new run folder, or with `resume=true` the one that `out` names, whose settings must be the same."""
+    if not experiment.settings.resume:
+        folder = RunFolder.create(experiment.settings.out, experiment.name)
+        folder.write_config(experiment.resolved)
+        folder.write_manifest(manifest(experiment))
+        return folder
+    if experiment.settings.out is None:
+        raise UserError("resume=true needs out=DIR, the run folder to continue")
+    folder = RunFolder.open(Path(experiment.settings.out))
+    changed = sorted(_settings_that_differ(folder.config(), experiment.resolved))
+    if changed:
+        raise UserError(
+            f"{experiment.settings.out} was recorded with other settings ({', '.join(changed)})\n"
+            "resume with the same words, or start a new run in another out="
+        )
+    folder.repair()
+    folder.update_manifest(status="running", resumed=now())
+    return folder
+
+
+#: Settings that do not change what a trial records, so a run may be resumed with others.
+_FREE_TO_CHANGE = frozenset({"out", "resume", "report", "max_failures", "budget", "trials"})
+
+
+def _settings_that_differ(before: dict[str, object], after: dict[str, object]) -> set[str]:
+    keys = (before.keys() | after.keys()) - _FREE_TO_CHANGE
+    return {key for key in keys if before.get(key) != after.get(key)}
