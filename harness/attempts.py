@@ -114,8 +114,8 @@ class Play:
         last = error.last_attempt.exception() if isinstance(error, RetryError) else error
         recordings = self._trace.recordings
         outcome = recordings[-1].outcome if recordings else "connection_error"
-        # An attempt can be fine on the wire and yet be something that the SDK cannot read.
-        return self._outcome("stream_error" if outcome in {"ok", ""} else outcome, error=type(last).__name__)
+        # What arrives whole, or is closed by the SDK itself, was something that it could not read.
+        return self._outcome("stream_error" if outcome in {"ok", "cancelled"} else outcome, error=type(last).__name__)
 
     def _outcome(
         self, outcome: str, *, tokens: int = 0, finish_reason: str | None = None, error: str | None = None

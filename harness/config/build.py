@@ -81,8 +81,9 @@ def _one_line(error: Exception, words: Sequence[str]) -> str:
     if key := re.match(r"Could not override '(.+)'", text):
         section, _, field = key[1].rpartition(".")
         return f"unknown key '{key[1]}'{did_you_mean(field, _siblings(section))}"
-    override = getattr(error, "override", None)
-    return f"cannot read '{override}': {text}" if override in words else text
+    # Which word it was is told by another exception below, in words of Hydra's own.
+    override = str(getattr(error, "override", None) or getattr(error.__cause__, "override", "")).lstrip("+")
+    return f"cannot read '{override}': {text}" if override in {word.lstrip("+") for word in words} else text
 
 
 def _siblings(section: str) -> list[str]:

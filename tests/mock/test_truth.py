@@ -1,0 +1,143 @@
+"""The server's log says what it planned and what it did."""
+
+import asyncio
+import json
+
+import httpx2
+import pytest
+
+from tests.mock.conftest import CHAT, STEPS, Mock, ask
+
+
+def test_every_event_is_logged_with_planned_and_real_time(mock):
+    """In virtual time the two are equal."""
+    mock.post({"X-Harness-Request": "r17"}, stream=True)
+    (line,) = mock.app.log
+    assert (line["request"], line["attempt"], line["status"], line["fault"]) == ("r17", 1, 200, None)
+    assert [(e["name"], e["planned_s"]) for e in line["events"]] == [
+        ("headers", 1.0), ("role", 2.0), ("token", 2.0), ("token", 2.5), ("token", 3.0), ("token", 3.5),
+        ("finish", 4.0), ("usage", 4.0), ("done", 4.0),
+    ]  # fmt: skip
+    assert all(event["real_s"] == pytest.approx(event["planned_s"], abs=1e-9) for event in line["events"])
+    assert (line["tokens_generated"], line["tokens_delivered"], line["tokens_wasted"]) == (4, 4, 0)
+    assert line["disconnected_s"] is None
+
+
+@pytest.mark.parametrize(("stream", "delivered"), [(True, 2), (False, 0)])
+def test_a_client_that_goes_away_is_noticed(mock, stream, delivered):
+    """The log says when, and what was generated for nobody."""
+
+    async def scene(client: httpx2.AsyncClient) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2.75):
+                await client.post(CHAT, json=ask(stream=stream))
+        await asyncio.sleep(10)
+
+    mock.play(scene)
+    (line,) = mock.app.log
+    assert line["disconnected_s"] == pytest.approx(2.75)
+    assert (line["tokens_generated"], line["tokens_delivered"], line["tokens_wasted"]) == (2, delivered, 2)
+    assert mock.app.log.counts["in_flight"] == 0
+
+
+def test_a_stall_for_ever_is_planned_as_null():
+    """JSON has no infinity."""
+    never = Mock(STEPS | {"faults": [{"kind": "stall", "probability": 1, "duration": "forever"}]})
+
+    async def scene(client: httpx2.AsyncClient) -> str:
+        with pytest.raises(httpx2.ReadTimeout):
+            await client.post(CHAT, json=ask(), timeout=600)
+        await asyncio.sleep(1)
+        return (await client.get("/_harness/log")).text
+
+    line = json.loads(never.play(scene))
+    assert line["fault"] == "stall"
+    assert {event["planned_s"] for event in line["events"]} == {None}
+    assert line["disconnected_s"] == 600
+
+
+def test_attempts_are_counted_per_request_and_scope(instant):
+    """The SDK's own count starts again with every tenacity attempt; the server's does not."""
+    for request, scope in [("a", "1"), ("a", "1"), ("b", "1"), ("a", "2"), ("a", "1")]:
+        instant.post({"X-Harness-Request": request, "X-Harness-Scope": scope})
+    assert [line["attempt"] for line in instant.app.log] == [1, 2, 1, 1, 3]
+
+
+def test_requests_without_a_name_are_numbered(instant):
+    """Any client can be measured."""
+    instant.post()
+    instant.post()
+    assert [line["request"] for line in instant.app.log] == ["0", "1"]
+
+
+def test_the_seed_can_be_given_with_the_request(mock):
+    """Runs in real time tell the server their trial's seed."""
+    ours = mock.post({"X-Harness-Request": "r", "X-Harness-Seed": "3"}).json()
+    other = mock.post({"X-Harness-Request": "r", "X-Harness-Seed": "4"}).json()
+    default = mock.post({"X-Harness-Request": "r"}).json()
+    texts = [answer["choices"][0]["message"]["content"] for answer in (ours, other, default)]
+    assert texts[0] == texts[2] != texts[1]
+    assert mock.post({"X-Harness-Seed": "x"}).status_code == 400
+
+
+def test_the_log_is_json_lines_and_can_be_reset(instant):
+    """GET gives a line per attempt; after the reset counting starts again."""
+    instant.post({"X-Harness-Request": "a"})
+    text = instant.play(lambda client: client.get("/_harness/log")).text
+    assert [json.loads(line)["request"] for line in text.splitlines()] == ["a"]
+    assert instant.play(lambda client: client.post("/_harness/reset")).status_code == 200
+    assert len(instant.app.log) == 0
+    instant.post({"X-Harness-Request": "a"})
+    assert next(iter(instant.app.log))["attempt"] == 1
+
+
+def test_a_long_log_drops_its_oldest_lines_and_says_so():
+    """Memory stays bounded."""
+    from harness.mock.log import TruthLog
+    from harness.scripts import Event, Script
+
+    log = TruthLog(keep=3)
+    for i in range(5):
+        log.open(request=str(i), scope="", attempt=1, seed=0, model="m", script=Script((Event("headers", 0.0),)))
+    assert [line["request"] for line in log] == ["2", "3", "4"]
+    assert log.dropped == 2
+
+
+def test_metrics_are_prometheus_text(mock):
+    """Counters of attempts, tokens and statuses."""
+    mock.post()
+    mock.play(lambda client: client.post(CHAT, content=b"{"))
+    text = mock.play(lambda client: client.get("/metrics")).text
+    assert "# TYPE harness_mock_attempts_total counter\nharness_mock_attempts_total 1\n" in text
+    assert "harness_mock_tokens_delivered_total 4\n" in text
+    assert 'harness_mock_responses_total{status="200"} 1\n' in text
+    assert 'harness_mock_responses_total{status="400"} 1\n' in text
+
+
+def test_health_names_the_profile(mock):
+    """A script that waits for the server can see what it serves."""
+    assert mock.play(lambda client: client.get("/health")).json() == {"status": "ok", "profile": "steps", "seed": 3}
+
+
+def test_the_profile_can_be_changed_while_it_runs(mock):
+    """What GET gives, PUT takes."""
+
+    async def scene(client: httpx2.AsyncClient) -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        profile = (await client.get("/_harness/profile")).json()
+        await client.post(CHAT, json=ask())
+        before = loop.time()
+        await client.put("/_harness/profile", json=profile | {"headers": 11.0})
+        await client.post(CHAT, json=ask())
+        return before, loop.time() - before
+
+    assert mock.play(scene) == (4.0, 14.0)
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"name": "p", "headers": -1}', b'{"name": "p", "fault": []}'])
+def test_a_bad_profile_changes_nothing(mock, body):
+    """The server keeps the one it has and says what is wrong."""
+    response = mock.play(lambda client: client.put("/_harness/profile", content=body))
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "invalid_profile"
+    assert mock.app.profile.name == "steps"

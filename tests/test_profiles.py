@@ -1,0 +1,176 @@
+"""A profile draws the script of every attempt; a fault edits it."""
+
+import math
+import os
+import statistics
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from harness.config.files import members
+from harness.profiles import Profile
+
+STREAMED = {"name": "p", "headers": 1.0, "first_content": 2.0, "between_tokens": 0.5, "end": 0.25, "output_tokens": 3}
+HEALTHY = [
+    ("headers", 1.0), ("role", 3.0), ("token", 3.0), ("token", 3.5), ("token", 4.0),
+    ("finish", 4.25), ("usage", 4.25), ("done", 4.25),
+]  # fmt: skip
+
+
+def packaged(name: str) -> Profile:
+    return Profile.from_dict(yaml.safe_load(members("profile")[name].read_text()))
+
+
+def timeline(profile: Profile, **kwargs) -> list[tuple[str, float]]:
+    return [(event.name, event.at_s) for event in profile.script(0, "r", 1, **kwargs).events]
+
+
+def stalled(**stall) -> Profile:
+    return Profile.from_dict(STREAMED | {"faults": [{"kind": "stall", "probability": 1.0, "duration": 10.0, **stall}]})
+
+
+def test_a_script_adds_up_its_times():
+    """Headers, first content, tokens and end follow one another; the role comes with the first content."""
+    assert timeline(Profile.from_dict(STREAMED)) == HEALTHY
+
+
+def test_without_streaming_everything_leaves_at_the_end():
+    """No byte before the whole answer is done."""
+    assert timeline(Profile.from_dict(STREAMED), stream=False) == [("headers", 4.25), ("done", 4.25)]
+
+
+def test_a_request_can_limit_the_tokens():
+    """The length of the answer is the request's, if it says so."""
+    names = [name for name, _ in timeline(Profile.from_dict(STREAMED), tokens=7)]
+    assert names.count("token") == 7
+
+
+@pytest.mark.parametrize(
+    ("position", "first_moved"),
+    [
+        ({"position": "before_headers"}, 0), ({"position": "after_headers"}, 1),
+        ({"position": "after_tokens", "tokens": 2}, 4), ({"position": "after_tokens", "tokens": 99}, 5),
+    ],
+)  # fmt: skip
+def test_a_stall_moves_exactly_what_comes_after_it(position, first_moved):
+    """What was sent before the stall stays; all the rest is 10 s later."""
+    expected = [(name, at + 10 * (i >= first_moved)) for i, (name, at) in enumerate(HEALTHY)]
+    assert timeline(stalled(**position)) == expected
+
+
+def test_a_stall_for_ever_never_ends():
+    """Its events are planned for infinity, so that nothing waits for a large number by mistake."""
+    times = [at for _, at in timeline(stalled(duration="forever", position="after_headers"))]
+    assert times[0] == 1.0
+    assert set(times[1:]) == {math.inf}
+
+
+def test_a_stall_delays_a_plain_answer_wherever_it_is():
+    """Without streaming a stall after two tokens holds back the headers."""
+    assert timeline(stalled(position="after_tokens", tokens=2), stream=False)[0] == ("headers", 14.25)
+
+
+def test_the_fault_is_named_in_the_script():
+    """The log can say which attempts were stalled."""
+    assert stalled().script(0, "r", 1).fault == "stall"
+    assert Profile.from_dict(STREAMED).script(0, "r", 1).fault is None
+
+
+def test_scripts_do_not_depend_on_order():
+    """Drawing backwards gives the same scripts."""
+    article = packaged("article")
+    forwards = [article.script(7, str(i), 1) for i in range(200)]
+    backwards = [article.script(7, str(i), 1) for i in reversed(range(200))]
+    assert forwards == backwards[::-1]
+
+
+def test_scripts_do_not_depend_on_the_hash_seed():
+    """Two processes with other hash seeds draw the same times."""
+    code = (
+        "import yaml; from harness.profiles import Profile; from harness.config.files import members\n"
+        "p = Profile.from_dict(yaml.safe_load(members('profile')['article'].read_text()))\n"
+        "print([p.script(3, str(i), 2).end_s for i in range(50)])"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+
+
+def test_attempts_are_independent_of_each_other():
+    """A retry of a stalled request is drawn anew."""
+    article = packaged("article")
+    stuck = [i for i in range(2000) if article.script(0, str(i), 1).fault]
+    again = [i for i in stuck if article.script(0, str(i), 2).fault]
+    assert len(stuck) > 15
+    assert len(again) < len(stuck) / 4
+
+
+def test_the_article_profile_has_the_calibrated_rates():
+    """1.58 % stall, 0.1 % never answer, the median attempt takes 0.9 s; within four standard deviations of 20,000."""
+    n = 20_000
+    scripts = [packaged("article").script(11, str(i), 1) for i in range(n)]
+    never = sum(script.end_s == math.inf for script in scripts)
+    some = sum(script.fault is not None for script in scripts) - never
+    assert abs(some / n - 0.0158) < 4 * math.sqrt(0.0158 / n)
+    assert abs(never / n - 0.001) < 4 * math.sqrt(0.001 / n)
+    assert statistics.median(script.end_s for script in scripts) == pytest.approx(0.9, rel=0.02)
+
+
+def test_the_long_answer_takes_21_s():
+    """First token after 1 s, the hundredth 19.8 s later, the end after 21 s."""
+    events = packaged("long_answer").script(0, "r", 1).events
+    tokens = [event.at_s for event in events if event.name == "token"]
+    assert (len(tokens), tokens[0], round(events[-1].at_s, 9)) == (100, 1.0, 21.0)
+
+
+def test_calm_is_the_article_without_its_stalls():
+    """The same body, so that the two can be compared draw by draw."""
+    article, calm = packaged("article"), packaged("calm")
+    assert replace(article, name="calm", description=calm.description, faults=()) == calm
+
+
+def test_instant_takes_no_time():
+    """It measures the client and the harness."""
+    assert packaged("instant").script(0, "r", 1).end_s == 0
+
+
+def test_scaling_scales_every_event():
+    """time_scale=0.5 halves each time of each script, stalls included."""
+    article = packaged("article")
+    for i in range(300):
+        whole, half = article.script(0, str(i), 1), article.scaled(0.5).script(0, str(i), 1)
+        assert [e.at_s / 2 for e in whole.events] == pytest.approx([e.at_s for e in half.events])
+
+
+def test_a_profile_survives_the_way_through_json():
+    """The mock in another process gets the same profile."""
+    import json
+
+    article = packaged("article")
+    assert Profile.from_dict(json.loads(json.dumps(article.to_dict()))) == article
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"faults": [{"kind": "stall", "probability": 0.6, "duration": 1}] * 2}, "1.2 together, more than 1"),
+        ({"faults": [{"kind": "stall", "probability": 1, "duration": 1, "position": "after_tokens"}]}, "tokens: 1 or"),
+        ({"faults": [{"kind": "stall", "probability": 0.6, "duration": 1, "position": "sideways"}]}, "before_headers"),
+        ({"faults": [{"kind": "stall", "probability": 0.6, "duration": "always"}]}, "forever"),
+        ({"faults": [{"kind": "stal", "probability": 0.6, "duration": 1}]}, "stall"),
+        ({"output_tokens": 0}, "greater than or equal to 1"),
+        ({"header": 1.0}, "header"),
+    ],
+)  # fmt: skip
+def test_impossible_profiles_are_refused(change, complaint):
+    """Nothing is played from settings that make no sense."""
+    with pytest.raises(ValidationError, match=complaint):
+        Profile.from_dict(STREAMED | change)
