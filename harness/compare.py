@@ -143,7 +143,7 @@ def _compare_cell(old: Mapping[str, Any], new: Mapping[str, Any], fail_over_perc
     if base_s == 0:
         raise UserError(f"cell {old['cell']} took no time at all in the base; there is nothing to compare with")
     found = statistics.ratio_interval(ours, theirs, paired=paired)
-    same = ours == theirs
+    same = paired and ours == theirs
     limit = 1 + fail_over_percent / 100
     return CellComparison(
         cell=old["cell"],

@@ -38,7 +38,7 @@ Every key is in conf/config.yaml; `harness list` names what can be chosen."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; UserErrors become one line on stderr."""
     parser = _parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(_flags_first(sys.argv[1:] if argv is None else argv))
     if arguments.command is None:
         parser.print_help()
         return 0
@@ -133,6 +133,13 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("run_dir", metavar="RUN_DIR", help="a finished run folder")
     publish.add_argument("destination", metavar="DIR", help="for example experiments/<experiment>/results")
     return parser
+
+
+def _flags_first(words: Sequence[str]) -> list[str]:
+    """Let flags stand anywhere among the settings of `run` and `serve`; argparse wants words in one piece."""
+    if not words or words[0] not in {"run", "serve"}:
+        return list(words)
+    return [words[0], *sorted(words[1:], key=lambda word: not word.startswith("-"))]
 
 
 def _percent(text: str) -> float:

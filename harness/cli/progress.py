@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-def progress_for(stream: TextIO = sys.stderr) -> Listener:
-    """The bar where `stream` is a terminal, plain lines where it is a file, a pipe or a CI log."""
-    return Bar() if stream.isatty() else Lines(stream)
+def progress() -> Listener:
+    """The bar where standard error is a terminal, plain lines where it is a file, a pipe or a CI log."""
+    return Bar() if sys.stderr.isatty() else Lines(sys.stderr)
 
 
 class _Counts:
@@ -38,12 +38,12 @@ class _Counts:
         self.place = f"trial {trial + 1}/{trials} {cell}"
         self._batches = batches
 
-    def batch_started(self, *, batch: int, requests: int) -> None:  # noqa: ARG002 - a Listener is told both
-        """Note the batch."""
-        self.batch = f"batch {batch + 1}/{self._batches}"
+    def batch_started(self, *, batch: int, requests: int) -> None:
+        """Nothing to note: each outcome names its batch, also where another process played it."""
 
     def finished(self, outcome: Outcome) -> None:
         """Count a request."""
+        self.batch = f"batch {outcome.batch + 1}/{self._batches}"
         self.done = min(self.done + 1, self.total)
         self.played += 1
         self.failed += not outcome.ok

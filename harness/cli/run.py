@@ -32,7 +32,7 @@ def multirun(words: list[str], *, as_json: bool) -> int:
 
 def play(experiment: Experiment, *, as_json: bool) -> int:
     """Play one experiment into its run folder and report it; returns the exit code."""
-    from harness.cli.progress import progress_for
+    from harness.cli.progress import progress
 
     check(experiment, confirm=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
     check_target(experiment)
@@ -40,7 +40,7 @@ def play(experiment: Experiment, *, as_json: bool) -> int:
     tell(f"{experiment.name}: {experiment.describe()}\nrun folder: {folder.path}")
     result = RunResult(stopped="the command ended before its time")
     try:
-        result = run(experiment, folder, progress_for())
+        result = run(experiment, folder, progress())
     finally:
         folder.update_manifest(status=result.status, ended=now(), failed_cells=result.failed_cells)
     _explain(result, experiment, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,9 @@ def save(chart: Chart, folder: Path) -> tuple[Path, Path]:
 
     folder.mkdir(parents=True, exist_ok=True)
     svg, png = folder / f"{chart.name}.svg", folder / f"{chart.name}.png"
-    with mpl.rc_context(fname=str(STYLE)):
+    with mpl.rc_context(fname=str(STYLE)), warnings.catch_warnings():
+        # A name in letters that the font lacks is drawn as boxes; the page and the tables show it.
+        warnings.filterwarnings("ignore", message="Glyph")
         figure = Figure(figsize=chart.size, layout="constrained")
         chart.draw(figure)
         figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11, fontweight="bold")

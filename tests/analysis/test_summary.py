@@ -1,0 +1,141 @@
+"""The summary, checked by hand."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.analysis import finish, frames, summarise
+from harness.errors import UserError
+from harness.records import Attempt
+from harness.storage import RunFolder
+from tests.folders import made, manifest, outcome
+
+SLOW = {"slow": [[10.0, 30.0], [20.0, 40.0], [15.0, 25.0]], "fast": [[5.0, 5.0], [10.0, 10.0], [4.0, 6.0]]}
+
+
+def cells(folder: RunFolder) -> dict[str, dict]:
+    return {cell["cell"]: cell for cell in folder.summary()["cells"]}
+
+
+def test_totals_are_sums_of_makespans(tmp_path: Path):
+    """Per trial, and their mean."""
+    slow = cells(made(tmp_path / "run", SLOW))["slow"]
+    assert slow["total_s"]["per_trial"] == [40.0, 60.0, 40.0]
+    assert slow["total_s"]["mean"] == pytest.approx(46.666666667)
+    assert slow["seeds"] == [100, 101, 102]
+    assert (slow["trials"], slow["requests"], slow["failed"], slow["load"]) == (3, 6, 0, 1.0)
+
+
+def test_speedup_is_the_ratio_of_mean_totals(tmp_path: Path):
+    """140 / 40, with an interval that holds it; the reference is 1 by definition."""
+    found = cells(made(tmp_path / "run", SLOW))
+    speedup = found["fast"]["speedup"]
+    assert speedup["mean"] == pytest.approx(3.5)
+    assert speedup["ci95"][0] <= 3.5 <= speedup["ci95"][1]
+    assert speedup["significant"] is True
+    assert found["slow"]["speedup"] == {"mean": 1.0, "ci95": None, "significant": False}
+
+
+def test_one_trial_has_no_interval_and_a_warning(tmp_path: Path):
+    """A figure without certainty says so."""
+    folder = made(tmp_path / "run", {"a": [[4.0]], "b": [[2.0]]})
+    assert cells(folder)["b"]["speedup"] == {"mean": 2.0, "ci95": None, "significant": None}
+    assert cells(folder)["b"]["total_s"]["ci95"] is None
+    assert "few_trials" in {note["code"] for note in folder.summary()["warnings"]}
+
+
+def test_every_warning_comes_with_advice(tmp_path: Path):
+    """One trial of 1,000 s among ones of 10 s is named."""
+    folder = made(tmp_path / "run", {"a": [[1000.0]] + [[10.0]] * 11, "b": [[1.0]] * 12})
+    notes = folder.summary()["warnings"]
+    assert [note["code"] for note in notes] == ["one_trial_dominates"]
+    assert all(note["advice"] for note in notes)
+
+
+def test_failures_load_and_goodput(tmp_path: Path):
+    """A failure, a retry, and an answer too late, out of four requests."""
+    folder = RunFolder.create(tmp_path / "run", "made")
+    folder.write_manifest(manifest({"c": {}}, 4))
+    good = outcome("c", 0, 0, 0, 0.0, 1.0)
+    retried = replace(outcome("c", 0, 0, 1, 0.0, 9.0), attempts=(
+        Attempt(1, "first", "timeout", 0.0, 5.0), Attempt(2, "retry", "ok", 5.0, 9.0, first_content_s=8.0),
+    ))  # fmt: skip
+    late = outcome("c", 0, 0, 2, 0.0, 31.0)
+    failed = outcome("c", 0, 0, 3, 0.0, 12.0, outcome="timeout", tokens=0, attempts=())
+    for each in (good, retried, late, failed):
+        folder.append(each)
+    folder.close()
+    (cell,) = summarise(folder)["cells"]
+    assert (cell["failed"], cell["failures"], cell["load"], cell["goodput"]) == (1, {"timeout": 1}, 1.0, 0.5)
+    assert cell["total_s"]["per_trial"] == [31.0]
+    assert cell["ttft_s"]["p50"] == 8.0
+    assert cell["tokens"] == 3
+
+
+def test_the_later_record_of_a_request_counts(tmp_path: Path):
+    """A batch that was played again after an interruption replaces what was there of it."""
+    folder = RunFolder.create(tmp_path / "run", "made")
+    folder.write_manifest(manifest({"c": {}}, 2))
+    for each in (outcome("c", 0, 0, 0, 0.0, 99.0), outcome("c", 0, 1, 1, 99.0, 1.0), outcome("c", 0, 0, 0, 0.0, 3.0)):
+        folder.append(each)
+    folder.close()
+    (cell,) = finish(folder)["cells"]
+    assert (cell["requests"], cell["total_s"]["per_trial"]) == (2, [4.0])
+    table = frames(folder).requests
+    assert table is not None
+    assert sorted(table["latency_s"]) == [1.0, 3.0]
+
+
+def test_an_incomplete_trial_is_left_out_of_the_totals(tmp_path: Path):
+    """Its total would be too small; the summary says so."""
+    folder = made(tmp_path / "run", {"a": [[1.0, 1.0], [1.0]], "b": [[1.0, 1.0], [1.0, 1.0]]})
+    assert cells(folder)["a"]["total_s"]["per_trial"] == [2.0]
+    assert "incomplete_trials" in {note["code"] for note in folder.summary()["warnings"]}
+
+
+def test_batches_csv_has_a_row_per_batch(tmp_path: Path):
+    """The columns of the contract."""
+    folder = made(tmp_path / "run", SLOW)
+    rows = list(csv.DictReader((folder.path / "batches.csv").read_text().splitlines()))
+    assert list(rows[0]) == ["cell", "trial", "batch", "makespan_s", "failed"]
+    assert [float(row["makespan_s"]) for row in rows if row["cell"] == "slow"] == [10, 30, 20, 40, 15, 25]
+
+
+def test_summary_has_what_the_contract_names(tmp_path: Path):
+    """Keys that others rely on."""
+    summary = made(tmp_path / "run", SLOW).summary()
+    assert {"schema", "experiment", "clock", "reference", "cells"} <= set(summary)
+    assert {
+        "cell", "strategy", "workload", "profile", "target", "seeds", "trials", "requests", "failed", "load",
+        "total_s", "batch_s", "ttft_s", "speedup",
+    } <= set(summary["cells"][0])  # fmt: skip
+    assert {"p50", "p99", "max"} <= set(summary["cells"][0]["batch_s"])
+    assert {"name", "timeout", "stream", "max_retries", "dispatch"} <= set(summary["cells"][0]["strategy"])
+
+
+def test_frames_have_one_row_each(tmp_path: Path):
+    """Requests, attempts, batches."""
+    tables = frames(made(tmp_path / "run", SLOW))
+    assert tables.requests is not None
+    assert tables.attempts is not None
+    assert (len(tables.requests), len(tables.attempts), len(tables.batches)) == (12, 12, 12)
+    assert tables.attempts["ttft_s"].iloc[0] == 5.0
+
+
+def test_equal_records_give_equal_bytes(tmp_path: Path):
+    """Summaries can be kept under version control."""
+    one, two = made(tmp_path / "1", SLOW), made(tmp_path / "2", SLOW)
+    for name in ("summary.json", "batches.csv", "quantiles.csv"):
+        assert (one.path / name).read_bytes() == (two.path / name).read_bytes()
+    assert json.loads((one.path / "summary.json").read_text())["cells"]
+
+
+def test_an_empty_run_is_one_line(tmp_path: Path):
+    """Not a division by zero."""
+    folder = RunFolder.create(tmp_path / "run", "made")
+    folder.write_manifest(manifest({"c": {}}, 1))
+    with pytest.raises(UserError, match="holds no finished request yet"):
+        summarise(folder)

@@ -1,0 +1,383 @@
+"""The command: what it prints where, what it leaves, and its exit codes."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.mock.server import ServerProcess
+from harness.profiles import Profile
+
+SMALL = ["workload.batches=2", "workload.batch_size=5", "report=false"]
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_else(tmp_path: Path, monkeypatch):
+    """Users run it anywhere, without a key and behind a proxy that must not matter."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def harness(capsys):
+    """Run the command; gives exit code, standard output and standard error."""
+
+    def called(*words: str) -> tuple[int, str, str]:
+        try:
+            code = main(words)
+        except SystemExit as error:
+            code = int(error.code or 0)
+        return code, *capsys.readouterr()
+
+    return called
+
+
+def test_a_run_leaves_its_folder_and_says_where(harness):
+    """Results on stdout, everything else on stderr."""
+    code, out, err = harness("run", "article", "trials=3", "out=run", *SMALL)
+    assert code == 0
+    assert re.search(r"^article_10 +\d", out, re.MULTILINE)
+    assert "run folder: run" in err
+    assert "requests to play" in err
+    assert {path.name for path in Path("run").iterdir()} == {
+        "config.yaml", "manifest.json", "records.jsonl", "requests.parquet", "attempts.parquet", "batches.csv",
+        "quantiles.csv", "summary.json",
+    }  # fmt: skip
+    manifest = json.loads(Path("run/manifest.json").read_text())
+    assert (manifest["status"], manifest["seeds"], manifest["clock"]) == ("complete", [0, 1, 2], "virtual")
+    assert manifest["ended"]
+
+
+def test_a_run_leaves_its_report_beside_the_records(harness):
+    """And says where to open it."""
+    _, _, err = harness("run", "article", "out=run", "trials=1", *SMALL[:2])
+    assert "report: run/report/index.html" in err
+    assert Path("run/report/figures/batch_timings.png").stat().st_size > 10_000
+
+
+def test_json_prints_the_summary(harness):
+    """What is on stdout is summary.json."""
+    _, out, _ = harness("run", "article", "out=run", "trials=1", "--json", *SMALL)
+    assert json.loads(out) == json.loads(Path("run/summary.json").read_text())
+
+
+def test_one_process_and_several_write_the_same(harness):
+    """Engines differ in speed only."""
+    harness("run", "article", "out=local", "trials=2", "engine=local", *SMALL)
+    harness("run", "article", "out=several", "trials=2", "engine=processes", *SMALL)
+    for name in ("records.jsonl", "summary.json", "batches.csv"):
+        assert Path("local", name).read_bytes() == Path("several", name).read_bytes()
+
+
+def test_records_do_not_depend_on_the_hash_seed():
+    """Two processes with other hash seeds write the same bytes."""
+    for seed in ("1", "2"):
+        command = [sys.executable, "-m", "harness", "run", "article", f"out=run{seed}", "trials=1", *SMALL]
+        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True)
+    assert Path("run1/records.jsonl").read_bytes() == Path("run2/records.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "artcle"], "error: no experiment named 'artcle'; did you mean 'article'?\n"),
+        (["run", "article", "grid"], "error: one experiment at a time, not article and grid"),
+        (["run", "article", "trails=1"], "error: unknown key 'trails'; did you mean 'trials'?\n"),
+        (["run", "article", "resume=true"], "error: resume=true needs out=DIR"),
+        (["run", "article", "resume=true", "out=nowhere"], "error: no run folder at nowhere"),
+        (["report", "nowhere"], "error: no run folder at nowhere"),
+        (["compare", "a", "b"], "error: cannot read a"),
+        (["serve", "profile=clam"], "error: no profile named 'clam'; did you mean 'calm'?\n"),
+        (["publish", "nowhere", "there"], "error: no run folder at nowhere"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(harness, words, message):
+    """No traceback, nothing on stdout, nothing left behind."""
+    code, out, err = harness(*words)
+    assert (code, out) == (2, "")
+    assert err.startswith(message)
+    assert len(err.splitlines()) <= 2
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words", [["rnu"], ["compare", "a"], ["compare", "a", "b", "--fail-over", "-1"], ["run", "--nope"]]
+)
+def test_bad_arguments_exit_2(harness, words):
+    """argparse's own errors."""
+    code, out, err = harness(*words)
+    assert (code, out) == (2, "")
+    assert "usage: harness" in err
+
+
+def test_a_used_folder_is_left_alone(harness):
+    """Running twice into one place loses nothing."""
+    harness("run", "article", "out=run", "trials=1", *SMALL)
+    before = {path: path.read_bytes() for path in Path("run").iterdir()}
+    code, _, err = harness("run", "article", "out=run", "trials=1", *SMALL)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is not empty; choose another out=, or continue the run in it with resume=true" in err
+    assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
+
+
+def test_a_run_is_resumed_with_the_same_settings_only(harness):
+    """Other settings would mix two runs; more trials are welcome."""
+    harness("run", "article", "out=run", "trials=1", *SMALL)
+    code, _, err = harness("run", "article", "out=run", "trials=1", "seed=5", "resume=true", *SMALL)
+    assert code == 2
+    assert "recorded with other settings (seed)" in err
+    code, _, _ = harness("run", "article", "out=run", "trials=2", "resume=true", *SMALL)
+    harness("run", "article", "out=whole", "trials=2", *SMALL)
+    assert code == 0
+    assert Path("run/summary.json").read_bytes() == Path("whole/summary.json").read_bytes()
+
+
+def test_a_failed_cell_leaves_the_others_standing(harness):
+    """Exit 3, and the table shows what there is."""
+    words = [
+        "matrix.timeout=[5,off]",
+        "batch_limit_s=100",
+        "strategy=sdk_default",
+        "trials=1",
+        "out=run",
+        "report=false",
+    ]
+    code, out, err = harness("run", *words, "workload.batch_size=100", "seed=2")
+    assert code == 3
+    assert re.search(r"cell timeout=off failed: trial 0: batch .* hit batch_limit_s=100", err)
+    assert "timeout=5" in out
+    manifest = json.loads(Path("run/manifest.json").read_text())
+    assert (manifest["status"], list(manifest["failed_cells"])) == ("incomplete", ["timeout=off"])
+
+
+def test_too_many_failures_stop_the_run(harness):
+    """Exit 3, results written, and how to go on."""
+    code, _, err = harness("run", "strategy.timeout=0.01", "max_failures=2", "out=run", *SMALL)
+    assert code == 3
+    assert "stopped after 3 failed requests (max_failures=2)" in err
+    assert "resume=true" in err
+    assert Path("run/summary.json").is_file()
+
+
+def test_ctrl_c_ends_cleanly_and_the_run_can_be_continued(tmp_path: Path):
+    """Exit 130 without a traceback; resumed it equals an uninterrupted run."""
+    command = [sys.executable, "-m", "harness", "run", "article", "engine=local", "trials=2", "report=false"]
+    process = subprocess.Popen([*command, "out=run"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    records = tmp_path / "run" / "records.jsonl"
+    while not records.is_file() or records.stat().st_size < 100_000:
+        assert process.poll() is None, process.stderr.read()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "interrupted; what was finished is kept" in err
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "interrupted"
+    before = records.read_text()
+    assert main(["run", "article", "engine=processes", "trials=2", "report=false", "out=run", "resume=true"]) == 0
+    assert main(["run", "article", "trials=2", "report=false", "out=whole"]) == 0
+    assert records.read_text().startswith(before)
+    assert records.read_bytes() == (tmp_path / "whole" / "records.jsonl").read_bytes()
+
+
+def test_killed_at_any_moment_nothing_finished_is_lost(tmp_path: Path):
+    """kill -9 in the middle of a run: what was on disk stays, and the resumed run equals an uninterrupted one."""
+    command = [sys.executable, "-m", "harness", "run", "article", "engine=local", "trials=1", "report=false"]
+    process = subprocess.Popen([*command, "out=run"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    records = tmp_path / "run" / "records.jsonl"
+    while not records.is_file() or records.stat().st_size < 200_000:
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert main(["run", "article", "trials=1", "report=false", "out=run", "resume=true"]) == 0
+    assert main(["run", "article", "trials=1", "report=false", "out=whole"]) == 0
+    assert records.read_bytes() == (tmp_path / "whole" / "records.jsonl").read_bytes()
+
+
+def test_report_rebuilds_from_records(harness):
+    """Into the folder that is named, with equal tables."""
+    harness("run", "article", "out=run", "trials=1", *SMALL[:2])
+    code, out, err = harness("report", "run", "--out", "there")
+    assert code == 0
+    assert "article_10" in out
+    assert "report: there/index.html" in err
+    assert Path("there/tables/cells.csv").read_bytes() == Path("run/report/tables/cells.csv").read_bytes()
+
+
+def test_compare_says_whether_settings_got_slower(harness):
+    """A doubled timeout is slower under the article's profile, and CI fails."""
+    words = ["run", "article", "matrix.strategy=[article_10]", "trials=6", "report=false", "workload.batches=3"]
+    harness(*words, "out=base", "matrix.timeout=[5]")
+    summary = json.loads(Path("base/summary.json").read_text())
+    harness(*words, "out=slow", "matrix.timeout=[20]")
+    slow = Path("slow/summary.json")
+    renamed = slow.read_text().replace("timeout=20", "timeout=5")
+    slow.write_text(renamed)
+    code, out, _ = harness("compare", "base/summary.json", "slow/summary.json", "--fail-over", "10")
+    assert summary["cells"][0]["trials"] == 6
+    assert code == 1
+    assert "FAIL: significantly more than 10 % slower: article_10,timeout=5" in out
+    assert harness("compare", "base", "base")[0] == 0
+
+
+def test_several_values_are_several_runs(harness):
+    """-m plays every combination into a folder of its own."""
+    code, out, _ = harness("run", "-m", "strategy=article_10,article_20", "workload=smoke", "report=false")
+    assert code == 0
+    assert len(list(Path("experiments").glob("*/runs/*/summary.json"))) == 2
+    assert "article_10" in out
+    assert "article_20" in out
+
+
+def test_list_names_what_can_be_chosen(harness):
+    """With a line about each."""
+    _, out, _ = harness("list")
+    assert re.search(r"^  article_10 +as published: timeout=10", out, re.MULTILINE)
+    _, out, _ = harness("list", "--json")
+    assert set(json.loads(out)) == {"experiments", "strategies", "profiles", "faults", "workloads"}
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["run", "--help"], ["compare", "--help"], ["serve", "--help"]])
+def test_help_is_light_and_shows_examples(words):
+    """Neither the SDK nor pandas nor matplotlib is imported for it."""
+    code = (
+        "import sys; from harness.cli import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "heavy = {'openai', 'pandas', 'matplotlib', 'hydra', 'rich', 'numpy', 'pydantic'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert "harness run article" in done.stdout or "examples:" in done.stdout
+
+
+# -- a real API, played by servers on this machine
+
+API = ["run", "target=openai", "strategy=article_10", "workload=smoke", "report=false", "out=run"]
+ALLOWED = ["workload.max_tokens=4", "budget.max_requests=1000"]
+
+
+@pytest.fixture
+def api(monkeypatch):
+    """An OpenAI-compatible server, and a key that must never be seen again."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    with ServerProcess(Profile.from_dict({"name": "api", "headers": 0.002})) as server:
+        yield server.base_url
+
+
+def test_a_real_api_is_measured(harness, api):
+    """In real time, over sockets, and the key is nowhere in what is left."""
+    code, out, err = harness(*API, *ALLOWED, f"target.base_url={api}")
+    assert code == 0, err
+    summary = json.loads(Path("run/summary.json").read_text())
+    assert (summary["clock"], summary["cells"][0]["requests"], summary["cells"][0]["failed"]) == ("real", 20, 0)
+    left = "".join(path.read_text() for path in Path("run").iterdir() if path.suffix != ".parquet")
+    assert "sk-very-secret" not in left + out + err
+
+
+def test_a_real_api_needs_a_budget(harness, api):
+    """20 requests can become 360 attempts; without consent not one is sent."""
+    code, out, err = harness(*API, f"target.base_url={api}")
+    assert (code, out) == (4, "")
+    assert "20 requests, at most 360 HTTP attempts (retries multiply) and an unlimited number of output tokens" in err
+    assert "budget.max_requests=N and workload.max_tokens=N" in err
+    assert not Path("run").exists()
+
+
+def test_a_budget_below_what_may_be_sent_is_refused(harness, api):
+    """Whatever the target: it says how much may be sent."""
+    code, _, err = harness(*API, f"target.base_url={api}", "workload.max_tokens=4", "budget.max_requests=359")
+    assert code == 4
+    assert "may send 360 HTTP attempts, more than budget.max_requests=359" in err
+
+
+def test_a_missing_key_is_one_line(harness):
+    """It names the variable."""
+    code, _, err = harness(*API, *ALLOWED)
+    assert (code, err) == (2, "error: target=openai needs a key: set the environment variable OPENAI_API_KEY\n")
+
+
+def test_a_server_that_refuses_is_one_line(harness, monkeypatch):
+    """A port that nobody listens on."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    code, _, err = harness(*API, *ALLOWED, "target.base_url=http://127.0.0.1:9/v1")
+    assert code == 2
+    assert err.startswith("error: cannot reach http://127.0.0.1:9/v1 (")
+    assert len(err.splitlines()) == 1
+    assert not Path("run").exists()
+
+
+def test_a_name_that_does_not_resolve_is_one_line(harness, monkeypatch):
+    """The reserved domain never does."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    code, _, err = harness(*API, *ALLOWED, "target.base_url=http://no.such.host.invalid/v1")
+    assert code == 2
+    assert err.startswith("error: cannot reach http://no.such.host.invalid/v1")
+
+
+class _Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        status = 401 if self.path.startswith("/refuses") else 200
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<html>hello</html>")
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def website():
+    """A server that is no API."""
+    server = HTTPServer(("127.0.0.1", 0), _Page)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(("path", "message"), [("/v1", "is not an OpenAI-compatible API (HTTP 200, text/html)"),
+                                               ("/refuses", "refused the key (HTTP 401); check OPENAI_API_KEY")])  # fmt: skip
+def test_a_website_is_no_api(harness, monkeypatch, website, path, message):
+    """HTML instead of JSON, or a key that is refused."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    code, _, err = harness(*API, *ALLOWED, f"target.base_url={website}{path}")
+    assert code == 2
+    assert message in err
+    assert "sk-very-secret" not in err
+
+
+def test_the_mock_is_started_and_stopped_for_a_run_in_real_time(harness):
+    """clock=real, target=mock: a server in another process, real sockets, the same workload."""
+    code, _, err = harness(
+        "run", "strategy=article_10", "profile=instant", "workload=smoke", "clock=real", "out=run", "report=false"
+    )
+    assert code == 0, err
+    summary = json.loads(Path("run/summary.json").read_text())
+    assert (summary["clock"], summary["network"], summary["cells"][0]["failed"]) == ("real", "tcp", 0)
+
+
+def test_an_interrupted_run_in_real_time_keeps_its_whole_batches(harness):
+    """Batches that are whole are not sent again; the broken one is, and its later records count."""
+    words = ["run", "strategy=article_10", "profile=instant", "workload=smoke", "clock=real", "out=run"]
+    harness(*words, "report=false")
+    path = Path("run/records.jsonl")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:13]) + lines[13][:50])
+    code, _, err = harness(*words, "report=false", "resume=true")
+    assert code == 0, err
+    after = path.read_text().splitlines(keepends=True)
+    assert after[:13] == lines[:13]
+    assert len(after) == 13 + 10
+    assert json.loads(Path("run/summary.json").read_text())["cells"][0]["requests"] == 20

@@ -1,0 +1,192 @@
+"""The report says what the summary says, in words, tables and pictures."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UserError
+from harness.plots import BatchTimings, Data, LatencyTail, TimeoutSweep, TotalsAndSpeedup, charts_for
+from harness.plots.base import seconds
+from harness.report import headline_text, verdict, write_report
+from harness.report.published import most_alike
+from harness.storage import RunFolder
+from tests.folders import STRATEGY, Totals, made
+
+TWELVE: Totals = {"slow": [[9.0 + i, 11.0] for i in range(12)], "fast": [[2.0, 3.0 + i / 10] for i in range(12)]}
+
+
+def test_the_verdict_gives_factor_interval_and_trials(tmp_path: Path):
+    """293/70.2..: the sentence a reader takes away."""
+    summary = made(tmp_path / "run", TWELVE).summary()
+    assert re.fullmatch(r"fast is 4\.6x faster than slow \[4\.\d, 4\.\d\] over 12 trials\.", verdict(summary))
+
+
+def test_a_verdict_from_one_trial_warns(tmp_path: Path):
+    """No interval, and why it matters."""
+    text = verdict(made(tmp_path / "run", {"slow": [[10.0]], "fast": [[2.0]]}).summary())
+    assert text.startswith("fast is 5.0x faster than slow over 1 trial. One trial proves little")
+
+
+def test_not_significant_is_said(tmp_path: Path):
+    """A difference that may be chance is called that."""
+    totals: Totals = {"a": [[10.0], [20.0], [30.0], [12.0]], "b": [[11.0], [18.0], [31.0], [13.0]]}
+    assert "which is not significant" in verdict(made(tmp_path / "run", totals).summary())
+
+
+def test_slower_is_said_with_a_factor_above_one(tmp_path: Path):
+    """Nobody reads 0.2x right."""
+    totals: Totals = {"a": [[1.0], [1.1], [1.2]], "b": [[5.0], [5.5], [6.0]]}
+    assert verdict(made(tmp_path / "run", totals).summary()).startswith("b is 5.0x slower than a [5.0, 5.0]")
+
+
+def test_a_report_has_all_its_parts(tmp_path: Path):
+    """Pages, tables, and every figure as SVG and PNG."""
+    report = write_report(made(tmp_path / "run", TWELVE), tmp_path / "out")
+    names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
+    figures = {
+        f"figures/{name}.{kind}" for name in ("batch_timings", "totals", "latency_tail") for kind in ("svg", "png")
+    }
+    assert names == figures | {"index.html", "report.md", "tables/cells.csv", "tables/batches.csv"}
+    assert verdict(report.summary) in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_the_page_needs_no_network(tmp_path: Path):
+    """Nothing is loaded from elsewhere; pictures are inside."""
+    page = write_report(made(tmp_path / "run", TWELVE), tmp_path / "out").index.read_text()
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert loaded
+    assert all(link.startswith(("data:", "figures/", "tables/")) for link in loaded)
+    assert "<script" not in page
+    assert page.count("<img ") == page.count('alt="') == 3
+
+
+def test_rebuilding_gives_equal_bytes(tmp_path: Path):
+    """Tables, pages and figures follow from the records alone."""
+    folder = made(tmp_path / "run", TWELVE)
+    write_report(folder, tmp_path / "1")
+    write_report(folder, tmp_path / "2")
+    files = [path for path in (tmp_path / "1").rglob("*") if path.is_file()]
+    assert len(files) == 10
+    for path in files:
+        assert path.read_bytes() == (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes(), path.name
+
+
+def test_published_results_give_the_same_tables(tmp_path: Path):
+    """No records are needed."""
+    folder = made(tmp_path / "run", TWELVE)
+    folder.publish(tmp_path / "results")
+    write_report(folder, tmp_path / "1")
+    write_report(RunFolder.open(tmp_path / "results"), tmp_path / "2")
+    for name in ("cells.csv", "batches.csv"):
+        assert (tmp_path / "1" / "tables" / name).read_bytes() == (tmp_path / "2" / "tables" / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", 'a "b" | c', "größe=百", "a$b_{c}^d"])
+def test_names_of_any_kind_give_a_correct_page(tmp_path: Path, name):
+    """They are text, not markup, in page, table and figure."""
+    page = write_report(
+        made(tmp_path / "run", {name: [[2.0, 1.0]], "b": [[1.0, 1.0]]}), tmp_path / "out"
+    ).index.read_text()
+    assert "<script" not in page
+    rows = (tmp_path / "out" / "report.md").read_text().splitlines()
+    (row,) = [
+        row
+        for row in rows
+        if row.startswith("| ") and row.endswith("|") and name.replace("|", "\\|") in row and "reference" in row
+    ]
+    assert len(re.findall(r"(?<!\\)\|", row)) == 12
+
+
+def test_an_unwritable_place_is_one_line(tmp_path: Path):
+    """With the system's reason."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write to .*; choose another --out"):
+        write_report(made(tmp_path / "run", TWELVE), tmp_path / "file")
+
+
+def test_the_terminal_gets_a_table(tmp_path: Path):
+    """Verdict, header, a row per cell, aligned."""
+    lines = headline_text(made(tmp_path / "run", TWELVE).summary()).splitlines()
+    assert lines[2].split() == [
+        "cell",
+        "total,",
+        "s",
+        "95",
+        "%",
+        "interval",
+        "speedup",
+        "95",
+        "%",
+        "interval",
+        "failed",
+        "load",
+    ]
+    assert [line.split()[0] for line in lines[4:6]] == ["slow", "fast"]
+    assert len({len(line) for line in lines[2:6]}) == 1
+
+
+def data(folder: RunFolder) -> Data:
+    from harness.analysis import frames
+
+    tables = frames(folder)
+    return Data(folder.summary(), tables.batches, tables.quantiles)
+
+
+def test_charts_state_their_finding(tmp_path: Path):
+    """Titles carry the numbers that they are about."""
+    drawn = data(made(tmp_path / "run", {"slow": [[600.0, 11.0]], "fast": [[9.5, 3.0]]}))
+    assert BatchTimings(drawn).title == "The slowest batch took 10 min with slow, 9.5 s with fast"
+    assert TotalsAndSpeedup(drawn).title == "fast is 48.9x faster than slow (1 trial)"
+    assert LatencyTail(drawn).title.startswith("1 request in 1,000 takes longer than 599 s with slow")
+
+
+def test_a_chart_prepares_what_it_draws(tmp_path: Path):
+    """Batches in order, cell by cell."""
+    chart = BatchTimings(data(made(tmp_path / "run", {"slow": [[6.0, 11.0]], "fast": [[9.5, 3.0]]})))
+    assert chart.makespans == {"slow": [6.0, 11.0], "fast": [9.5, 3.0]}
+
+
+def sweep(tmp_path: Path) -> RunFolder:
+    timeouts = [5, 10, None]
+    names = {
+        f"timeout={t},stream={s}": {
+            "axes": {"timeout": t, "stream": s},
+            "strategy": STRATEGY | {"timeout": t, "stream": s},
+        }
+        for t in timeouts
+        for s in (False, True)
+    }
+    return made(tmp_path / "run", {name: [[10.0 + i]] for i, name in enumerate(names)}, about=names)
+
+
+def test_a_sweep_is_drawn_as_one(tmp_path: Path):
+    """The default stands at 600 s; curves rise in the order of the timeout."""
+    drawn = data(sweep(tmp_path))
+    assert {"timeout_sweep", "totals"} <= {chart.name for chart in charts_for(drawn)}
+    curves = TimeoutSweep(drawn).curves
+    assert [(curve.label, curve.x, curve.mean) for curve in curves] == [
+        ("stream=False", [5.0, 10.0, 600.0], [10.0, 12.0, 14.0]),
+        ("stream=True", [5.0, 10.0, 600.0], [11.0, 13.0, 15.0]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(790, "13 min 10 s"), (600, "10 min"), (99.4, "99 s"), (9.51, "9.5 s"), (0.824, "0.82 s"), (599.9, "600 s")],
+)
+def test_seconds_are_written_as_people_write_them(value, text):
+    """Minutes from ten on."""
+    assert seconds(value) == text
+
+
+def test_the_run_most_like_the_published_one(tmp_path: Path):
+    """The trial whose worst relative difference is the smallest."""
+    totals: Totals = {
+        "article_none": [[300.0], [800.0], [790.0]],
+        "article_10": [[99.0], [97.0], [200.0]],
+        "article_20": [[162.0], [165.0], [162.0]],
+    }
+    found = most_alike(made(tmp_path / "run", totals, experiment="article").summary())
+    assert found is not None
+    assert (found.trial, found.seed) == (1, 101)
