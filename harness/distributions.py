@@ -218,7 +218,9 @@ def _ordered(distribution: _Range) -> _Range:
 
 
 def _from_number(value: Any) -> Any:
-    return {"kind": "constant", "value": value} if isinstance(value, int | float) else value
+    # To Python true is 1; as a time it is a mistake.
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"kind": "constant", "value": value} if is_number else value
 
 
 #: Any of the above, told apart by `kind`; a bare number is a constant.

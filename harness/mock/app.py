@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterable
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 
 from pydantic import ValidationError
@@ -71,7 +72,7 @@ class MockApp:
             await handler(scope, receive, send, arrival)
         except ApiError as error:
             self.log.statuses[error.status] += 1
-            await _reply(send, error.status, _json(error.body))
+            await _reply(send, error.status, _json(error.body), _JSON, self._error_id())
         except _ClientGoneError:
             return
 
@@ -119,6 +120,10 @@ class MockApp:
                 event.name == "token" and entry["real_s"] is not None for event, entry in events
             )
         line["tokens_wasted"] = 0 if complete else line["tokens_generated"]
+
+    def _error_id(self) -> tuple[bytes, bytes]:
+        number = f"{self.seed}/error/{self.log.statuses.total()}"
+        return b"x-request-id", f"req_{blake2b(number.encode(), digest_size=12).hexdigest()}".encode()
 
     def _next_number(self) -> str:
         self._unnamed += 1

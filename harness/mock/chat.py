@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from hashlib import blake2b, shake_128
 from typing import Any
 
+#: Tokens of all choices together: about what the longest answers of real models have.
+MAX_TOKENS = 131_072
 CREATED = 1_700_000_000  # equal seeds give equal bytes, so an answer does not carry the time of day
 _WORDS = [
     "amber",
@@ -72,19 +74,21 @@ class ChatRequest:
     def parse(cls, body: bytes) -> ChatRequest:
         """The request in a body. Raises ApiError with status 400."""
         try:
-            fields = json.loads(body)
+            fields = _DECODER.decode(body.decode())
         except (ValueError, RecursionError):
             raise ApiError(400, "We could not parse the JSON body of your request.") from None
         if not isinstance(fields, dict):
             raise ApiError(400, "The body must be a JSON object.")
         options = _typed(fields, "stream_options", dict) or {}
+        n = _count(fields, "n", 128) or 1
+        limit_name = "max_completion_tokens" if fields.get("max_completion_tokens") is not None else "max_tokens"
         return cls(
             model=_required(fields, "model", str),
             prompt_tokens=_prompt_tokens(_required(fields, "messages", list)),
             stream=_typed(fields, "stream", bool) or False,
             include_usage=_typed(options, "include_usage", bool) or False,
-            n=_count(fields, "n") or 1,
-            limit=_count(fields, "max_completion_tokens") or _count(fields, "max_tokens"),
+            n=n,
+            limit=_count(fields, limit_name, MAX_TOKENS // n),
             tools=_tools(fields),
         )
 
@@ -104,13 +108,12 @@ def _typed(fields: Mapping[str, Any], name: str, kind: type) -> Any:
     return value
 
 
-def _count(fields: Mapping[str, Any], name: str) -> int | None:
+def _count(fields: Mapping[str, Any], name: str, ceiling: int) -> int | None:
     value: int | None = _typed(fields, name, int)
-    ceiling = 128 if name == "n" else 1_000_000
     if value is not None and not 1 <= value <= ceiling:
-        raise ApiError(
-            400, f"Invalid '{name}': expected 1 to {ceiling}, got {value}.", param=name, code="invalid_value"
-        )
+        message = f"Invalid '{name}': expected 1 to {ceiling}, got {value}"
+        whole = "" if name == "n" else f" ({MAX_TOKENS} tokens in all choices together)"
+        raise ApiError(400, f"{message}{whole}.", param=name, code="invalid_value")
     return value
 
 
@@ -123,21 +126,32 @@ def _prompt_tokens(messages: list[Any]) -> int:
 
 
 def _tools(fields: Mapping[str, Any]) -> tuple[Tool, ...]:
-    choice = fields.get("tool_choice")
-    if choice == "none":
-        return ()
     functions = []
     for tool in _typed(fields, "tools", list) or []:
         function = tool.get("function") if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise ApiError(400, "Each of 'tools' must have a 'function' with a 'name'.", param="tools")
         functions.append(function)
-    if isinstance(choice, dict):
-        wanted = (choice.get("function") or {}).get("name")
-        functions = [function for function in functions if function["name"] == wanted]
+    choice = fields.get("tool_choice")
+    if choice == "none":
+        return ()
+    if choice not in (None, "auto", "required"):
+        functions = _named(choice, functions)
     if fields.get("parallel_tool_calls") is False:
         functions = functions[:1]
     return tuple(functions)
+
+
+def _named(choice: Any, functions: list[Tool]) -> list[Tool]:
+    function = choice.get("function") if isinstance(choice, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(name, str):
+        message = "Invalid 'tool_choice': expected 'none', 'auto', 'required' or an object with a function's name."
+        raise ApiError(400, message, param="tool_choice", code="invalid_value")
+    found = [function for function in functions if function["name"] == name]
+    if not found:
+        raise ApiError(400, f"Invalid 'tool_choice': '{name}' is not in 'tools'.", param="tool_choice")
+    return found
 
 
 class Answer:
@@ -227,7 +241,8 @@ class Answer:
 
 
 def _words(count: int, key: str) -> list[str]:
-    digest = shake_128(key.encode()).digest(count)
+    # A property's name from JSON may hold half a surrogate pair.
+    digest = shake_128(key.encode(errors="surrogatepass")).digest(count)
     words = [_WORDS[byte % len(_WORDS)] for byte in digest]
     return [words[0], *(f" {word}" for word in words[1:])]
 
@@ -270,6 +285,13 @@ def _tool_pieces(calls: list[dict[str, Any]], size: int = 6) -> list[dict[str, A
                 fragment = {"index": index, "function": {"arguments": text[start : start + size]}}
                 pieces.append({"tool_calls": [fragment]})
     return pieces
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _dump(value: Any) -> bytes:

@@ -17,6 +17,8 @@ class TruthLog:
 
     def __init__(self, keep: int = 100_000) -> None:
         self._lines: deque[Line] = deque(maxlen=keep)
+        #: Lines under way, by identity; after a reset, the totals leave out what began before it.
+        self._open: set[int] = set()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self.arrived = 0
         self.counts: Counter[str] = Counter()
@@ -60,11 +62,15 @@ class TruthLog:
         self.arrived += 1
         self.counts["in_flight"] += 1
         self._lines.append(line)
+        self._open.add(id(line))
         return line
 
     def close(self, line: Line) -> None:
         """Add a finished attempt to the totals."""
         self.counts["in_flight"] -= 1
+        if id(line) not in self._open:
+            return
+        self._open.remove(id(line))
         self.counts["disconnects"] += line["disconnected_s"] is not None
         self.counts["faults"] += line["fault"] is not None
         for kind in ("generated", "delivered", "wasted"):
@@ -74,7 +80,9 @@ class TruthLog:
 
     def reset(self) -> None:
         """Forget lines, attempt numbers and totals; attempts under way stay in flight."""
+        in_flight = self.counts["in_flight"]
         self.__init__(self._lines.maxlen or 0)  # type: ignore[misc]  # the same object, as new: others hold on to it
+        self.counts["in_flight"] = in_flight
 
     def jsonl(self) -> bytes:
         """Every kept line as JSON Lines."""

@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import IO, Any
@@ -55,20 +57,33 @@ async def serving(app: MockApp, host: str = "127.0.0.1", port: int = 0) -> Async
 class ServerProcess:
     """A mock in another process, for as long as the block lasts; it ends with its parent, whatever ends that."""
 
-    def __init__(self, profile: Profile, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        seed: int = 0,
+        start_limit_s: float = START_LIMIT_S,
+        command: Sequence[str] = (sys.executable, "-m", "harness.mock.server"),
+    ) -> None:
+        self._command = command
+        self._start_limit_s = start_limit_s
         self._settings = json.dumps({"profile": profile.to_dict(), "seed": seed})
         self.base_url = ""
 
     def __enter__(self) -> ServerProcess:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.mock.server"],
+        # A pipe that nobody reads fills up, and then the server's next warning would block all of it.
+        self._errors = tempfile.TemporaryFile(mode="w+", errors="replace")
+        self._process = subprocess.Popen(  # noqa: S603 - the command is ours; tests give one that keeps silent
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
             # Ctrl-C in the terminal is for the run, which then stops its server.
             start_new_session=True,
         )
+        limit = threading.Timer(self._start_limit_s, self._process.kill)
+        limit.start()
         try:
             self._input.write(self._settings + "\n")
             self._input.flush()
@@ -76,8 +91,12 @@ class ServerProcess:
             port = json.loads(line)["port"]
         except (OSError, ValueError, KeyError):
             self._process.kill()
-            _, errors = self._process.communicate()
-            raise RuntimeError(f"the mock server did not start: {errors.strip().splitlines()[-1:]}") from None
+            self._errors.seek(0)
+            last = self._errors.read().strip().splitlines()[-1:] or ["it said nothing"]
+            self.__exit__(None, None, None)
+            raise RuntimeError(f"the mock server did not start: {last[0]}") from None
+        finally:
+            limit.cancel()
         self.base_url = f"http://127.0.0.1:{port}/v1"
         return self
 
@@ -91,7 +110,7 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for stream in (self._process.stdout, self._process.stderr):
+        for stream in (self._process.stdout, self._errors):
             if stream is not None:
                 stream.close()
 
