@@ -97,25 +97,28 @@ class Play:
     def _answered(self, answer: ChatCompletion | StreamedMessage) -> Outcome:
         if isinstance(answer, StreamedMessage):
             finish = answer.finish_reason
-            tokens = answer.usage.completion_tokens if answer.usage else answer.content_chunks
+            counted = _completion_tokens(answer.usage)
+            tokens = answer.content_chunks if counted is None else counted
             if finish is None:
                 error = "the stream ended without a finish reason"
                 return self._outcome("truncated", tokens=tokens, error=error)
             return self._outcome("ok", tokens=tokens, finish_reason=finish)
+        # The SDK builds its models from any JSON, so an answer's type promises nothing about its fields.
         choices = getattr(answer, "choices", None)
-        if not choices:
+        first = choices[0] if isinstance(choices, list) and choices else None
+        if getattr(first, "message", None) is None:
             return self._outcome("stream_error", error="the answer was not a chat completion")
-        usage = answer.usage
-        return self._outcome(
-            "ok", tokens=usage.completion_tokens if usage else 0, finish_reason=choices[0].finish_reason
-        )
+        tokens = _completion_tokens(answer.usage) or 0
+        return self._outcome("ok", tokens=tokens, finish_reason=getattr(first, "finish_reason", None))
 
     def _failed(self, error: Exception) -> Outcome:
         last = error.last_attempt.exception() if isinstance(error, RetryError) else error
         recordings = self._trace.recordings
         outcome = recordings[-1].outcome if recordings else "connection_error"
         # What arrives whole, or is closed by the SDK itself, was something that it could not read.
-        return self._outcome("stream_error" if outcome in {"ok", "cancelled"} else outcome, error=type(last).__name__)
+        return self._outcome(
+            "stream_error" if outcome in {"ok", "cancelled", ""} else outcome, error=type(last).__name__
+        )
 
     def _outcome(
         self, outcome: str, *, tokens: int = 0, finish_reason: str | None = None, error: str | None = None
@@ -132,3 +135,9 @@ class Play:
             error=error,
             attempts=self._trace.attempts(self._origin, now),
         )
+
+
+def _completion_tokens(usage: Any) -> int | None:
+    """The tokens that a server says it has generated; None when it does not say."""
+    counted = getattr(usage, "completion_tokens", None)
+    return counted if isinstance(counted, int) else None

@@ -119,7 +119,8 @@ class Pareto:
     """Pareto from `scale` seconds up with tail index `alpha`: P(T > t) = (scale / t)^alpha."""
 
     scale: Positive
-    alpha: Positive
+    # Below a tenth the largest times leave the range of numbers.
+    alpha: Annotated[float, Field(ge=0.1)]
     kind: Literal["pareto"] = "pareto"
 
     def quantile(self, u: float) -> float:

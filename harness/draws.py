@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 _SCALE = 2.0**-53
+_LARGEST = 1 - _SCALE
 
 
 def uniform(seed: int, request: str, attempt: int, field: str) -> float:
@@ -14,4 +15,5 @@ def uniform(seed: int, request: str, attempt: int, field: str) -> float:
     as the mixing function: 53 bits of the digest, shifted by half a step so that neither 0 nor 1 occurs.
     """
     digest = blake2b(f"{seed}\x1f{request}\x1f{attempt}\x1f{field}".encode(), digest_size=8).digest()
-    return ((int.from_bytes(digest, "big") >> 11) + 0.5) * _SCALE
+    # Adding the half rounds the very largest integer up to 1.
+    return min(((int.from_bytes(digest, "big") >> 11) + 0.5) * _SCALE, _LARGEST)

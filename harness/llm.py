@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
+import httpx2
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -26,23 +27,28 @@ class Llm(BaseModel):
 
     `batch_size` requests are awaited together; `max_retries` are the SDK's own. Asynchronous requests are repeated up
     to three times around those, whatever the failure. `base_url` and `api_key` default to the SDK's environment
-    variables. All other arguments of a call (`timeout` in seconds, `stream`, `tools`, ...) go to the SDK as they are.
+    variables. `http_client` carries the synchronous requests, and each asynchronous call uses a client of its own made
+    by `async_http_client` (such as `openai.DefaultAioHttpClient`); left out, the SDK makes them. All other arguments of
+    a call (`timeout` in seconds, `stream`, `tools`, ...) go to the SDK as they are.
 
     Without streaming an answer is the SDK's `ChatCompletion`. With `stream=True` it is
     `{"role": "assistant", "content": str | None, "tool_calls": list | None}`, or with `as_completion=True` the whole
     `ChatCompletion` put together from the chunks.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     batch_size: int = Field(default=100, ge=1)
     max_retries: int = Field(default=5, ge=0)
     base_url: str | None = None
     api_key: SecretStr | None = None
+    # Neither shown nor dumped: a client's headers may hold secrets.
+    http_client: httpx2.Client | None = Field(default=None, repr=False, exclude=True)
+    async_http_client: Callable[[], httpx2.AsyncClient] | None = Field(default=None, repr=False, exclude=True)
 
     @cached_property
     def _client(self) -> OpenAI:
-        return OpenAI(**self._client_settings())
+        return OpenAI(**self._client_settings(), http_client=self.http_client)
 
     def run_completions(
         self, messages: Messages, model: str = MODEL, *, as_completion: bool = False, **kwargs: Any
@@ -109,11 +115,12 @@ class Llm(BaseModel):
             for start in range(0, len(messages_list), self.batch_size):
                 batch = messages_list[start : start + self.batch_size]
                 requests = (_arun(client, messages, as_completion, arguments) for messages in batch)
-                answers += await asyncio.gather(*requests, return_exceptions=return_exceptions)
+                answers += await _gather(requests, return_exceptions=return_exceptions)
         return answers
 
     def _open(self) -> AsyncOpenAI:
-        return AsyncOpenAI(**self._client_settings())
+        http_client = None if self.async_http_client is None else self.async_http_client()
+        return AsyncOpenAI(**self._client_settings(), http_client=http_client)
 
     def _client_settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = {"max_retries": self.max_retries, "base_url": self.base_url}
@@ -127,3 +134,15 @@ async def _arun(client: AsyncOpenAI, messages: Messages, as_completion: bool, ar
 
 def _presented(streamed: StreamedMessage, *, as_completion: bool) -> Any:
     return streamed.completion() if as_completion else streamed.message
+
+
+async def _gather(requests: Iterable[Coroutine[Any, Any, Any]], *, return_exceptions: bool) -> list[Any]:
+    """asyncio.gather, but when it raises nothing of the batch is left running."""
+    tasks = [asyncio.ensure_future(request) for request in requests]
+    try:
+        return await asyncio.gather(*tasks, return_exceptions=return_exceptions)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -37,13 +37,21 @@ class _Choice:
 
     def _add_call(self, fragment: Any) -> None:
         call = self.calls.setdefault(
-            fragment.index, {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
+            self._position(fragment), {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
         )
         # Some servers repeat the id and the name in every fragment, so they are set, not joined.
         call["id"] = fragment.id or call["id"]
         if fragment.function is not None:
             call["function"]["name"] = fragment.function.name or call["function"]["name"]
             call["function"]["arguments"] += fragment.function.arguments or ""
+
+    def _position(self, fragment: Any) -> int:
+        """The call that a fragment belongs to. Some gateways leave the index out: there a new id begins a call."""
+        if fragment.index is not None:
+            return int(fragment.index)
+        last = max(self.calls, default=-1)
+        begins = last < 0 or (fragment.id and fragment.id != self.calls[last]["id"])
+        return last + 1 if begins else last
 
     @property
     def message(self) -> dict[str, Any]:
@@ -76,9 +84,10 @@ class StreamedMessage:
         if chunk.usage is not None:
             self.usage = chunk.usage
         for choice in chunk.choices or ():
-            state = self._choices.get(choice.index)
+            index = choice.index or 0
+            state = self._choices.get(index)
             if state is None:
-                state = self._choices[choice.index] = _Choice()
+                state = self._choices[index] = _Choice()
             state.add(choice)
             if choice.delta is not None and (choice.delta.content or choice.delta.tool_calls):
                 self.content_chunks += 1

@@ -10,7 +10,7 @@ from harness.attempts import Play
 from harness.openai_adapter import Endpoint, open_client
 from harness.records import Outcome, Request
 from harness.strategies import Strategy
-from tests.adapter.conftest import DONE, FINISH, HELLO, ROLE, server
+from tests.adapter.conftest import DONE, FINISH, HELLO, ROLE, event, server
 
 REQUEST = Request(17, ({"role": "user", "content": "hi"},))
 PLACE = {"experiment": "e", "cell": "c", "trial": 2, "seed": 9, "batch": 4}
@@ -97,6 +97,44 @@ def test_a_request_cut_by_a_limit_is_unfinished():
     outcome = play(server(1.0, 200, HELLO, *([1.0, HELLO] * 100)), limit=30)
     assert (outcome.outcome, outcome.end_s) == ("unfinished", 30.0)
     assert [attempt.outcome for attempt in outcome.attempts] == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"choices": [null]}', "stream_error"),
+        (b'{"choices": "x"}', "stream_error"),
+        (b'{"choices": {"a": 1}}', "stream_error"),
+        (b'{"choices": [{}]}', "stream_error"),
+        (b'{"error": {"message": "x"}}', "stream_error"),
+        (b"null", "stream_error"),
+        (b"{oops", "stream_error"),
+        (b'{"choices": [{"message": {"content": "x"}}], "usage": 5}', "ok"),
+    ],
+)
+def test_an_answer_out_of_shape_is_data_too(body, expected):
+    """Whatever JSON a gateway sends with status 200, the request ends with an outcome."""
+
+    async def app(scope, receive, send):
+        await receive()
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    assert play(app, Strategy("s", tenacity_attempts=1)).outcome == expected
+
+
+@pytest.mark.parametrize("usage", [{}, {"completion_tokens": None}, 5])
+def test_tokens_are_counted_where_usage_does_not_say(usage):
+    """By the chunks with content."""
+    outcome = play(server(1.0, 200, HELLO, HELLO, FINISH, event(choices=[], usage=usage), DONE, None))
+    assert (outcome.outcome, outcome.tokens) == ("ok", 2)
+
+
+def test_tokens_are_what_usage_says():
+    """A chunk may hold several."""
+    outcome = play(server(1.0, 200, HELLO, FINISH, event(choices=[], usage={"completion_tokens": 7}), DONE, None))
+    assert outcome.tokens == 7
 
 
 def test_a_page_of_html_is_not_an_answer():

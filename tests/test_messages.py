@@ -11,11 +11,11 @@ def chunk(*choices: dict, **envelope) -> ChatCompletionChunk:
     return ChatCompletionChunk.construct(**fields | envelope)
 
 
-def choice(delta: dict | None = None, index: int = 0, finish: str | None = None, **more) -> dict:
+def choice(delta: dict | None = None, index: int | None = 0, finish: str | None = None, **more) -> dict:
     return {"index": index, "delta": delta or {}, "finish_reason": finish, **more}
 
 
-def call(index: int, name: str | None = None, arguments: str | None = None, call_id: str | None = None) -> dict:
+def call(index: int | None, name: str | None = None, arguments: str | None = None, call_id: str | None = None) -> dict:
     return {"tool_calls": [{"index": index, "id": call_id, "function": {"name": name, "arguments": arguments}}]}
 
 
@@ -67,6 +67,24 @@ def test_a_repeated_name_is_not_doubled():
     assert message.message["tool_calls"][0] == {
         "id": "id", "type": "function", "function": {"name": "a", "arguments": "{}"},
     }  # fmt: skip
+
+
+def test_tool_calls_without_an_index_are_told_apart():
+    """Some gateways leave it out; a new id begins a new call there."""
+    message = streamed(
+        chunk(choice(call(None, "a", "{", "id0"))),
+        chunk(choice(call(None, None, "}"))),
+        chunk(choice(call(None, "b", "[]", "id1"))),
+    )
+    assert [(each["id"], each["function"]["arguments"]) for each in message.message["tool_calls"]] == [
+        ("id0", "{}"), ("id1", "[]"),
+    ]  # fmt: skip
+
+
+def test_a_choice_without_an_index_is_the_first():
+    """A gateway that never sends more than one may leave it out."""
+    message = streamed(chunk(choice({"content": "x"}, index=None, finish="stop")))
+    assert (message.message["content"], message.finish_reason) == ("x", "stop")
 
 
 def test_chunks_without_choices_are_welcome():

@@ -17,7 +17,7 @@ from openai._constants import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT
 
 from harness.draws import uniform
 from harness.openai_adapter.direct import AsgiApp, DirectTransport
-from harness.openai_adapter.trace import Recording, Trace, current_trace
+from harness.openai_adapter.trace import ENCODINGS, Recording, Trace, current_trace
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class RecordingClient(httpx2.AsyncClient):
 
     def __init__(self, *, names_requests: bool = False, **settings: Any) -> None:
         super().__init__(**settings)
+        self.headers["Accept-Encoding"] = ENCODINGS
         # Only the mock is told which request an attempt belongs to; a real API never is.
         self._names_requests = names_requests
 
@@ -102,6 +103,11 @@ class _KeyedClient(AsyncOpenAI):
 
     endpoint: Endpoint
 
+    @property
+    def user_agent(self) -> str:
+        """What the SDK's own client sends, so that a server cannot tell the two apart."""
+        return f"AsyncOpenAI/Python {self._version}"
+
     def _calculate_retry_timeout(self, *args: Any, **settings: Any) -> float:
         trace = current_trace.get()
         if trace is None:
@@ -122,11 +128,11 @@ def open_client(endpoint: Endpoint, *, max_retries: int) -> AsyncOpenAI:
         base_url=endpoint.base_url,
         max_retries=max_retries,
         http_client=_http_client(endpoint),
-        # Left to themselves these are read from the environment, which is not on record.
-        organization="",
-        project="",
     )
     client.endpoint = endpoint
+    if endpoint.is_mock:
+        # The SDK read them from the environment, for its own API; empty strings would be sent as empty headers.
+        client.organization = client.project = None
     # The SDK would find this out in a thread, which virtual time cannot wait for.
     client._platform = _platform()
     return client

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import zlib
 from contextvars import ContextVar
 
 import httpx2
@@ -14,7 +16,8 @@ from harness.records import Attempt, rounded
 # around these names would be escaped, so text that talks about them does not match.
 _CONTENT = re.compile(rb'"(?:content|arguments|refusal)"\s*:\s*"(?!")')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"|^data:\s*\[DONE\]', re.MULTILINE)
-_ERROR = re.compile(rb'^data:\s*\{\s*"error"\s*:\s*\{', re.MULTILINE)
+# What this module can read; a client that records asks for no other encoding.
+ENCODINGS = "gzip, deflate"
 
 
 class Recording:
@@ -33,6 +36,7 @@ class Recording:
         self.request_id: str | None = None
         self.bytes = 0
         self._events = False
+        self._unpack: zlib._Decompress | None = None
         self._tail = b""
         self._complete = False
         self._reported: str | None = None
@@ -43,12 +47,22 @@ class Recording:
         self.status = response.status_code
         self.request_id = response.headers.get("x-request-id")
         self._events = response.headers.get("content-type", "").startswith("text/event-stream")
+        if response.headers.get("content-encoding", "identity") != "identity":
+            # The offset makes zlib tell gzip and deflate apart by their headers.
+            self._unpack = zlib.decompressobj(zlib.MAX_WBITS + 32)
 
     def received(self, part: bytes, now: float) -> None:
         """Bytes of the body are there."""
         self.bytes += len(part)
         if not self._events:
             return
+        if self._unpack is not None:
+            try:
+                part = self._unpack.decompress(part)
+            except zlib.error:
+                # Unreadable here, whatever the SDK makes of it: timed like a plain answer, by its end.
+                self._events = False
+                return
         # Patterns are looked for in whole lines only, since a chunk may end anywhere.
         text = self._tail + part
         cut = text.rfind(b"\n") + 1
@@ -59,7 +73,7 @@ class Recording:
                 self.first_content = now
         if _FINISH.search(lines):
             self._complete = True
-        if _ERROR.search(lines):
+        if b'"error"' in lines and _reports_error(lines):
             self._reported = "the stream carried an error"
 
     def ended(self, now: float, *, exhausted: bool) -> None:
@@ -85,7 +99,7 @@ class Recording:
         if self.end is not None:
             return
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
-            self.ended(now, exhausted=False) if self._complete else self._close(now, "cancelled")
+            self.ended(now, exhausted=False)
         elif isinstance(error, httpx2.TimeoutException):
             self._close(now, "timeout", type(error).__name__)
         elif self.headers is None:
@@ -147,7 +161,25 @@ class Trace:
 current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=None)
 
 
+def _reports_error(lines: bytes) -> bool:
+    """Whether an event is an error in the SDK's eyes: an object with an `error` at its top that is not empty."""
+    for line in lines.splitlines():
+        if line.startswith(b"data:") and b'"error"' in line:
+            try:
+                data = json.loads(line.removeprefix(b"data:"))
+            except ValueError:
+                continue
+            if isinstance(data, dict) and data.get("error"):
+                return True
+    return False
+
+
 def _described(error: BaseException) -> str:
-    """Class and message, short; transport errors carry no headers and so no keys."""
+    """The class, with a short message where that is about the connection.
+
+    A LocalProtocolError quotes the header that it refuses, which may be the key.
+    """
     text = str(error)
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+    if not text or isinstance(error, httpx2.LocalProtocolError) or not isinstance(error, httpx2.TransportError):
+        return type(error).__name__
+    return f"{type(error).__name__}: {text[:200]}"

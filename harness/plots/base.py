@@ -55,9 +55,11 @@ class Data:
 
 
 class Chart:
-    """A picture of a run. Subclasses register themselves by being defined, in the order of the report."""
+    """A picture of a run. Subclasses register themselves by being defined."""
 
     name: ClassVar[str]
+    #: Where it stands in the report, in ascending order.
+    place: ClassVar[int]
     size: ClassVar[tuple[float, float]] = (8.0, 4.2)
     _register: ClassVar[list[type[Chart]]] = []
 
@@ -88,7 +90,11 @@ class Chart:
 
 def charts_for(data: Data) -> list[Chart]:
     """Every chart that applies to a run, in the order of the report."""
-    return [chart(data) for chart in Chart._register if data.cells and chart.applies(data)]
+    return [
+        chart(data)
+        for chart in sorted(Chart._register, key=lambda chart: chart.place)
+        if data.cells and chart.applies(data)
+    ]
 
 
 def save(chart: Chart, folder: Path) -> tuple[Path, Path]:

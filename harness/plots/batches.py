@@ -17,6 +17,7 @@ class BatchTimings(Chart):
     """Makespans of the batches of one trial, cell beside cell."""
 
     name = "batch_timings"
+    place = 1
 
     @classmethod
     def applies(cls, data: Data) -> bool:

@@ -14,6 +14,7 @@ class Grid(Chart):
     """Mean totals for timeout (down) by batch size (across), a panel for each kind of streaming."""
 
     name = "grid"
+    place = 2
 
     @classmethod
     def applies(cls, data: Data) -> bool:

@@ -26,6 +26,7 @@ class TimeoutSweep(Chart):
     """Mean total against the timeout, a line for streaming on and one for off."""
 
     name = "timeout_sweep"
+    place = 2
 
     @classmethod
     def applies(cls, data: Data) -> bool:
@@ -77,6 +78,7 @@ class BatchSizeSweep(Chart):
     """Mean total against the batch size for the same requests, a line per strategy."""
 
     name = "batch_size_sweep"
+    place = 2
 
     @classmethod
     def applies(cls, data: Data) -> bool:

@@ -16,6 +16,7 @@ class LatencyTail(Chart):
     """Share of requests slower than t against t, both logarithmic."""
 
     name = "latency_tail"
+    place = 4
 
     @classmethod
     def applies(cls, data: Data) -> bool:

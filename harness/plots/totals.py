@@ -26,6 +26,7 @@ class TotalsAndSpeedup(Chart):
     """A row per cell: a dot per trial, the mean with its 95 % interval, the speedup in words."""
 
     name = "totals"
+    place = 3
 
     @classmethod
     def applies(cls, data: Data) -> bool:

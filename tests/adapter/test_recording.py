@@ -5,6 +5,7 @@ import contextlib
 from itertools import pairwise
 
 import httpx2
+import openai
 import pytest
 
 from harness import clock
@@ -35,6 +36,10 @@ def test_the_instants_of_an_attempt():
         ((1.0, 200, HELLO, None), "truncated", 1.0),
         ((1.0, 200, HELLO, RuntimeError("reset")), "stream_error", 1.0),
         ((1.0, 200, b'data: {"error": {"message": "overloaded"}}\n\n', None), "stream_error", 1.0),
+        ((1.0, 200, b'data: {"error": "overloaded"}\n\n', None), "stream_error", 1.0),
+        ((1.0, 200, HELLO, event({}, "error", error={"message": "overloaded"}), None), "stream_error", 1.0),
+        ((1.0, 200, event({"content": "x"}, error=None), FINISH, DONE, None), "ok", 1.0),
+        ((1.0, 200, event({"content": 'see "error": {"x": 1}'}), FINISH, DONE, None), "ok", 1.0),
         ((1.0, RuntimeError("reset")), "connection_error", 1.0),
         ((1.0, 429, b'{"error": {"message": "slow down"}}', None), "status_error", 1.0),
         ((1.0, 400, b"{}", None), "status_error", 1.0),
@@ -187,6 +192,36 @@ def test_only_the_mock_is_told_which_request_it_answers():
     assert names == {"mock": {"x-harness-request", "x-harness-scope", "x-harness-seed"}, "api": set()}
 
 
+def test_a_real_api_is_sent_what_the_sdk_sends(monkeypatch):
+    """The same headers, organization of the environment included; the mock is not told of that."""
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    seen = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        seen.append({name: value for name, value in request.headers.items() if not name.startswith("x-harness")})
+        return httpx2.Response(200, json={"choices": []})
+
+    async def main():
+        transport = httpx2.MockTransport(handler)
+        async with openai.AsyncOpenAI(
+            api_key="k", base_url="http://x/v1", http_client=httpx2.AsyncClient(transport=transport)
+        ) as plain:
+            await plain.chat.completions.create(**ARGUMENTS)
+        for is_mock in (False, True):
+            async with open_client(Endpoint("http://x/v1", "k", "m", is_mock=is_mock), max_retries=2) as client:
+                client._client._transport = transport
+                client._client._mounts = {}
+                await client.chat.completions.create(**ARGUMENTS)
+
+    clock.run(main, clock="virtual")
+    plain, real, mock = seen
+    # How many encodings the SDK offers depends on what is installed beside it; the recorder reads these two.
+    plain["accept-encoding"] = "gzip, deflate"
+    assert plain["openai-organization"] == "org-1"
+    assert real == plain
+    assert mock == {name: value for name, value in plain.items() if name != "openai-organization"}
+
+
 def test_a_proxy_of_the_environment_never_catches_the_mock(monkeypatch):
     """It does serve a real API, as with the SDK's own client."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -213,3 +248,15 @@ def test_the_direct_transport_leaves_no_task_behind():
         return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
     assert clock.run(main, clock="virtual") == []
+
+
+def test_closing_takes_no_time():
+    """An application that sleeps on after its client has gone does not hold it up."""
+
+    async def main():
+        async with httpx2.AsyncClient(transport=DirectTransport(server(99.0, 200, None)), timeout=5) as client:
+            with contextlib.suppress(httpx2.ReadTimeout):
+                await client.get("http://mock/")
+        return asyncio.get_running_loop().time()
+
+    assert clock.run(main, clock="virtual") == 5.0

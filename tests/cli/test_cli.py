@@ -347,8 +347,13 @@ def website():
     server.server_close()
 
 
-@pytest.mark.parametrize(("path", "message"), [("/v1", "is not an OpenAI-compatible API (HTTP 200, text/html)"),
-                                               ("/refuses", "refused the key (HTTP 401); check OPENAI_API_KEY")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/v1", "is not an OpenAI-compatible API (HTTP 200, text/html)"),
+        ("/refuses", "refused the key (HTTP 401); check OPENAI_API_KEY"),
+    ],
+)
 def test_a_website_is_no_api(harness, monkeypatch, website, path, message):
     """HTML instead of JSON, or a key that is refused."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import httpx2
 import openai
 import pytest
 import tenacity
@@ -18,6 +19,7 @@ from harness.config.files import members
 from harness.llm import log_retry
 from harness.mock.app import MockApp
 from harness.mock.server import ServerProcess, serving
+from harness.openai_adapter import DirectTransport
 from harness.profiles import Profile
 
 HELLO = [{"role": "user", "content": "Write 1 random tokens"}]
@@ -187,6 +189,52 @@ def test_one_failure_fails_the_batch_as_in_the_article():
     app = Scripted(status=lambda prompt, _: 400 if prompt == "1" else 200)
     with pytest.raises(tenacity.RetryError):
         play(lambda: llm().arun_batch_completions(prompts(3)), app)
+
+
+def test_a_failed_batch_leaves_nothing_running():
+    """The rest is given up, and has ended, when the failure is raised."""
+    app = Scripted(status=lambda prompt, _: 400, delay=lambda prompt: 1.0 if prompt == "1" else 50.0)
+
+    async def scene():
+        before = asyncio.all_tasks()
+        with pytest.raises(tenacity.RetryError):
+            await llm().arun_batch_completions(prompts(4))
+        return [task for task in asyncio.all_tasks() - before if "_arun" in repr(task.get_coro())]
+
+    left, seconds = play(scene, app)
+    assert (left, seconds) == ([], 3.0)
+
+
+def test_each_asynchronous_call_uses_a_client_of_its_own():
+    """Made by `async_http_client`, closed at the call's end."""
+    made = []
+
+    def make() -> httpx2.AsyncClient:
+        made.append(httpx2.AsyncClient(transport=DirectTransport(MockApp(QUICK)), headers={"X-Gateway": "token"}))
+        return made[-1]
+
+    async def main():
+        gateway = Llm(base_url="http://gateway/v1", api_key="k", async_http_client=make)
+        return await gateway.arun_completions(HELLO), await gateway.arun_batch_completions([HELLO] * 2)
+
+    _, batch = clock.run(main, clock="virtual")
+    assert len(batch) == 2
+    assert [client.is_closed for client in made] == [True, True]
+
+
+def test_a_given_client_carries_the_synchronous_requests():
+    """With its headers, which are not shown."""
+    seen = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.headers["x-gateway"])
+        return httpx2.Response(200, json={"choices": [{"index": 0, "message": {"content": "x"}}]})
+
+    with httpx2.Client(transport=httpx2.MockTransport(handler), headers={"X-Gateway": "token"}) as client:
+        one = Llm(base_url="http://gateway/v1", api_key="k", http_client=client)
+        assert one.run_completions(HELLO).choices[0].message.content == "x"
+    assert seen == ["token"]
+    assert "http_client" not in repr(one) + one.model_dump_json()
 
 
 def test_what_succeeded_can_be_kept_beside_the_failures():
