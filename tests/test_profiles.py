@@ -116,7 +116,8 @@ def test_attempts_are_independent_of_each_other():
 def test_the_article_profile_has_the_calibrated_rates():
     """1.58 % stall, 0.1 % never answer, the median attempt takes 0.9 s; within four standard deviations of 20,000."""
     n = 20_000
-    scripts = [packaged("article").script(11, str(i), 1) for i in range(n)]
+    article = packaged("article")
+    scripts = [article.script(11, str(i), 1) for i in range(n)]
     never = sum(script.end_s == math.inf for script in scripts)
     some = sum(script.fault is not None for script in scripts) - never
     assert abs(some / n - 0.0158) < 4 * math.sqrt(0.0158 / n)

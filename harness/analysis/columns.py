@@ -16,6 +16,8 @@ Ints = npt.NDArray[np.int64]
 NAN = float("nan")
 
 _INTS = ("trial", "seed", "batch", "request", "tokens")
+#: Columns of whole numbers in the tables; those that end in _s are seconds, the others text.
+INTEGERS = frozenset({*_INTS, "attempts", "attempt", "status", "bytes"})
 _ATTEMPT_FLOATS = ("send_s", "end_s", "headers_s", "first_content_s", "last_content_s")
 _ATTEMPT_TEXTS = ("kind", "outcome", "error", "request_id")
 

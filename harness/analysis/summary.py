@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis import statistics
-from harness.analysis.columns import Columns, Floats, read, tables
+from harness.analysis.columns import INTEGERS, Columns, Floats, read, tables
 from harness.analysis.warnings import warnings
 from harness.errors import UserError
 from harness.records import SCHEMA_VERSION
@@ -86,7 +86,15 @@ def write_parquet(folder: RunFolder) -> None:
 
     requests, attempts = tables(folder.lines())
     for name, columns in (("requests", requests), ("attempts", attempts)):
-        parquet.write_table(pa.table(columns), folder.path / f"{name}.parquet")
+        # A column without a single value would otherwise have no type, and another one in the next run.
+        schema = pa.schema([(column, _type(column, pa)) for column in columns])
+        parquet.write_table(pa.table(columns, schema=schema), folder.path / f"{name}.parquet")
+
+
+def _type(column: str, pa: Any) -> Any:
+    if column.endswith("_s"):
+        return pa.float64()
+    return pa.int64() if column in INTEGERS else pa.string()
 
 
 def _makespans(part: Columns) -> Makespans:

@@ -22,10 +22,19 @@ def _few_trials(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
     trials = min((cell["trials"] for cell in cells), default=0)
     if trials >= FEW_TRIALS:
         return []
-    text = "1 trial proves little" if trials == 1 else f"{trials} trials: intervals are wide"
+    text = "1 trial proves little" if trials == 1 else f"{trials} trials"
     if trials < FEWEST_FOR_RATIO:
         text += "; no interval can be given for a speedup"
+    widest = max(cells, key=_relative_width)
+    if _relative_width(widest) > 0:
+        text += f"; the mean total of {widest['cell']} is known to +-{_relative_width(widest):.0%} only"
     return [{"code": "few_trials", "message": text, "advice": "run more: trials=20 or above"}]
+
+
+def _relative_width(cell: Mapping[str, Any]) -> float:
+    """Half the interval of a mean total as a share of it; 0 where there is none."""
+    total = cell["total_s"]
+    return (total["ci95"][1] - total["ci95"][0]) / 2 / total["mean"] if total["ci95"] and total["mean"] else 0.0
 
 
 def _dominated(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:

@@ -34,8 +34,10 @@ def play(experiment: Experiment, *, as_json: bool) -> int:
     """Play one experiment into its run folder and report it; returns the exit code."""
     from harness.cli.progress import progress
 
-    check(experiment, confirm=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
+    ceiling = check(experiment, confirm=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
     check_target(experiment)
+    if experiment.settings.target.kind != "mock":
+        tell(f"this run sends {ceiling}")
     folder = open_folder(experiment)
     tell(f"{experiment.name}: {experiment.describe()}\nrun folder: {folder.path}")
     result = RunResult(stopped="the command ended before its time")

@@ -17,6 +17,11 @@ from harness.runner.targets import open_targets
 from harness.runner.trial import Ledger, Trial, TrialLimitError
 from harness.storage import RunFolder
 
+#: A profile without latency plays a whole trial at one instant, which is no livelock: a request takes far fewer turns
+#: of the loop than this.
+ITERATIONS = 10_000
+LIVELOCK_LIMIT = 1_000_000
+
 Recorded = Mapping[tuple[str, int, int], Outcome]
 Keep = Callable[[Outcome], None]
 
@@ -154,7 +159,7 @@ def _judge(unit: _Unit, reason: str | None, result: RunResult, listener: Listene
 def _play(trial: Trial, clock_name: Literal["virtual", "real"]) -> str | None:
     """Play one trial of one cell; the reason when it could not be played to its end."""
     try:
-        clock.run(trial.main, clock=clock_name)
+        clock.run(trial.main, clock=clock_name, livelock_limit=LIVELOCK_LIMIT + ITERATIONS * trial.requests)
     except (UserError, TooManyFailuresError):
         raise
     except TrialLimitError as error:

@@ -83,6 +83,7 @@ class Trial:
         self._listener = listener
         self._strategy = cell.strategy.scaled(experiment.settings.time_scale)
         self._origin = 0.0
+        self.requests = len(cell.workload.requests)
 
     async def main(self) -> None:
         """Release one batch after the other, as the published evaluation does. Raises TrialLimitError."""

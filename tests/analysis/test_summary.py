@@ -47,6 +47,12 @@ def test_one_trial_has_no_interval_and_a_warning(tmp_path: Path):
     assert "few_trials" in {note["code"] for note in folder.summary()["warnings"]}
 
 
+def test_few_trials_say_how_wide_their_interval_is(tmp_path: Path):
+    """Totals of 10, 20 and 10 s: the mean of 13.3 s is known to +-14.3 s."""
+    (note,) = made(tmp_path / "run", SLOW).summary()["warnings"]
+    assert note["message"] == "3 trials; the mean total of fast is known to +-108% only"
+
+
 def test_every_warning_comes_with_advice(tmp_path: Path):
     """One trial of 1,000 s among ones of 10 s is named."""
     folder = made(tmp_path / "run", {"a": [[1000.0]] + [[10.0]] * 11, "b": [[1.0]] * 12})
@@ -123,6 +129,15 @@ def test_frames_have_one_row_each(tmp_path: Path):
     assert tables.attempts is not None
     assert (len(tables.requests), len(tables.attempts), len(tables.batches)) == (12, 12, 12)
     assert tables.attempts["ttft_s"].iloc[0] == 5.0
+
+
+def test_columns_have_the_same_types_in_every_run(tmp_path: Path):
+    """Also where a run has no error at all."""
+    from pyarrow import parquet
+
+    folder = made(tmp_path / "run", SLOW)
+    types = {field.name: str(field.type) for field in parquet.read_schema(folder.path / "requests.parquet")}
+    assert (types["error"], types["ttft_s"], types["request"]) == ("string", "double", "int64")
 
 
 def test_equal_records_give_equal_bytes(tmp_path: Path):

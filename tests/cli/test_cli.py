@@ -171,8 +171,9 @@ def test_too_many_failures_stop_the_run(harness):
 
 def test_ctrl_c_ends_cleanly_and_the_run_can_be_continued(tmp_path: Path):
     """Exit 130 without a traceback; resumed it equals an uninterrupted run."""
-    command = [sys.executable, "-m", "harness", "run", "article", "engine=local", "trials=2", "report=false"]
-    process = subprocess.Popen([*command, "out=run"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    words = ["run", "article", "trials=1", "workload.batches=4", "report=false"]
+    command = [sys.executable, "-m", "harness", *words, "engine=local", "out=run"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     records = tmp_path / "run" / "records.jsonl"
     while not records.is_file() or records.stat().st_size < 100_000:
         assert process.poll() is None, process.stderr.read()
@@ -183,23 +184,24 @@ def test_ctrl_c_ends_cleanly_and_the_run_can_be_continued(tmp_path: Path):
     assert "interrupted; what was finished is kept" in err
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "interrupted"
     before = records.read_text()
-    assert main(["run", "article", "engine=processes", "trials=2", "report=false", "out=run", "resume=true"]) == 0
-    assert main(["run", "article", "trials=2", "report=false", "out=whole"]) == 0
+    assert main([*words, "engine=processes", "out=run", "resume=true"]) == 0
+    assert main([*words, "out=whole"]) == 0
     assert records.read_text().startswith(before)
     assert records.read_bytes() == (tmp_path / "whole" / "records.jsonl").read_bytes()
 
 
 def test_killed_at_any_moment_nothing_finished_is_lost(tmp_path: Path):
     """kill -9 in the middle of a run: what was on disk stays, and the resumed run equals an uninterrupted one."""
-    command = [sys.executable, "-m", "harness", "run", "article", "engine=local", "trials=1", "report=false"]
-    process = subprocess.Popen([*command, "out=run"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    words = ["run", "article", "trials=1", "workload.batches=4", "report=false"]
+    command = [sys.executable, "-m", "harness", *words, "engine=local", "out=run"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     records = tmp_path / "run" / "records.jsonl"
     while not records.is_file() or records.stat().st_size < 200_000:
         assert process.poll() is None
     process.kill()
     process.wait()
-    assert main(["run", "article", "trials=1", "report=false", "out=run", "resume=true"]) == 0
-    assert main(["run", "article", "trials=1", "report=false", "out=whole"]) == 0
+    assert main([*words, "out=run", "resume=true"]) == 0
+    assert main([*words, "out=whole"]) == 0
     assert records.read_bytes() == (tmp_path / "whole" / "records.jsonl").read_bytes()
 
 
@@ -277,6 +279,7 @@ def test_a_real_api_is_measured(harness, api):
     """In real time, over sockets, and the key is nowhere in what is left."""
     code, out, err = harness(*API, *ALLOWED, f"target.base_url={api}")
     assert code == 0, err
+    assert "this run sends 20 requests, at most 360 HTTP attempts (retries multiply) and 1,440 output tokens" in err
     summary = json.loads(Path("run/summary.json").read_text())
     assert (summary["clock"], summary["cells"][0]["requests"], summary["cells"][0]["failed"]) == ("real", 20, 0)
     left = "".join(path.read_text() for path in Path("run").iterdir() if path.suffix != ".parquet")

@@ -121,9 +121,9 @@ def test_the_articles_examples_run_as_written(capsys):
     """Synchronous, over real sockets, printing what they print."""
     with real_server(QUICK) as llm:
         response = llm.run_completions(messages=HELLO, timeout=5)
-        print(response.choices[0].message.content)  # noqa: T201 - as in the article
+        print(response.choices[0].message.content)
         response = llm.run_completions(messages=HELLO, timeout=5, stream=True)
-        print(response["content"])  # noqa: T201 - as in the article
+        print(response["content"])
         responses = llm.run_batch_completions([HELLO] * 3, timeout=5, stream=True)
     lines = capsys.readouterr().out.splitlines()
     assert [len(line.split()) for line in lines] == [3, 3]
