@@ -19,10 +19,10 @@ from harness.storage import BATCHES, QUANTILES, RunFolder
 
 #: Probabilities of quantiles.csv: denser towards the tail, which is what this is all about.
 PROBABILITIES = (
-    *(i / 100 for i in range(90)),
-    *(0.9 + i / 1000 for i in range(90)),
-    *(0.99 + i / 10_000 for i in range(90)),
-    *(0.999 + i / 100_000 for i in range(100)),
+    *(i / 50 for i in range(45)),
+    *(0.9 + i / 500 for i in range(45)),
+    *(0.99 + i / 5_000 for i in range(45)),
+    *(0.999 + i / 50_000 for i in range(50)),
     1.0,
 )
 
@@ -182,7 +182,8 @@ def _quantile_rows(name: str, part: Columns) -> list[tuple[Any, ...]]:
         if len(values):
             found = np.quantile(values, PROBABILITIES)
             rows += [
-                (name, quantity, f"{p:.5f}", _rounded(value)) for p, value in zip(PROBABILITIES, found, strict=True)
+                (name, quantity, f"{p:.5f}", round(float(value), 6))
+                for p, value in zip(PROBABILITIES, found, strict=True)
             ]
     return rows
 

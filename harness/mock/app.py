@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.mock.chat import CREATED, Answer, ApiError, ChatRequest
+from harness.mock.chat import CREATED, Answer
 from harness.mock.log import Line, TruthLog
 from harness.mock.player import Message, Player, Receive, Send
+from harness.mock.request import ApiError, ChatRequest
 from harness.profiles import Profile
 from harness.scripts import Event, Script
 

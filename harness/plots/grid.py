@@ -34,7 +34,7 @@ class Grid(Chart):
             f"stream={stream}": [[cells.get((stream, t, size)) for size in self.sizes] for t in self.timeouts]
             for stream in sorted({key[0] for key in cells})
         }
-        self.best = min((mean, key) for key, mean in cells.items())
+        self.best = min(((mean, key) for key, mean in cells.items()), key=lambda found: found[0])
         self.size = (8.0, 1.7 + 0.5 * len(self.timeouts))  # type: ignore[misc]  # as tall as this run has timeouts
 
     @property

@@ -46,9 +46,10 @@ class TimeoutSweep(Chart):
     @property
     def title(self) -> str:
         """The best timeout and what it saves against the default."""
-        mean, timeout, curve = min((m, x, c) for c in self.curves for m, x in zip(c.mean, c.x, strict=True))
-        text = f"Shortest at timeout={timeout:g} ({curve.label}): {seconds(mean)}"
-        default = next((m for c in self.curves for m, x in zip(c.mean, c.x, strict=True) if x == SDK_DEFAULT_S), None)
+        points = [(m, x, c.label) for c in self.curves for m, x in zip(c.mean, c.x, strict=True)]
+        mean, timeout, label = min(points)
+        text = f"Shortest at timeout={timeout:g} ({label}): {seconds(mean)}"
+        default = next((m for m, x, _ in points if x == SDK_DEFAULT_S), None)
         return text if default is None else f"{text}, against {seconds(default)} with the SDK's default"
 
     def draw(self, figure: Figure) -> None:

@@ -160,6 +160,15 @@ def sweep(tmp_path: Path) -> RunFolder:
     return made(tmp_path / "run", {name: [[10.0 + i]] for i, name in enumerate(names)}, about=names)
 
 
+def test_a_tie_is_no_obstacle(tmp_path: Path):
+    """Equal means, as streaming on and off give for one token, still have a title."""
+    folder = sweep(tmp_path)
+    tied = data(folder)
+    for cell in tied.summary["cells"]:
+        cell["total_s"]["mean"] = 3.0
+    assert TimeoutSweep(tied).title.startswith("Shortest at timeout=5 (stream=False): 3.0 s")
+
+
 def test_a_sweep_is_drawn_as_one(tmp_path: Path):
     """The default stands at 600 s; curves rise in the order of the timeout."""
     drawn = data(sweep(tmp_path))
