@@ -10,7 +10,8 @@ from harness.plots.base import Chart, Data, log_seconds, seconds
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MOST_CELLS = 30
+#: As many as there are colours; a sweep has a chart of its own and the table.
+_MOST_CELLS = 8
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.plots import BatchTimings, Data, LatencyTail, TimeoutSweep, TotalsAndSpeedup, charts_for
+from harness.plots import (
+    BatchSizeSweep,
+    BatchTimings,
+    Data,
+    Grid,
+    LatencyTail,
+    TimeoutSweep,
+    TotalsAndSpeedup,
+    charts_for,
+)
 from harness.plots.base import seconds
 from harness.report import headline_text, verdict, write_report
 from harness.report.published import most_alike
@@ -158,6 +167,40 @@ def sweep(tmp_path: Path) -> RunFolder:
         for s in (False, True)
     }
     return made(tmp_path / "run", {name: [[10.0 + i]] for i, name in enumerate(names)}, about=names)
+
+
+def test_a_sweep_of_batch_sizes_is_drawn_as_one(tmp_path: Path):
+    """A curve per strategy in the order of the size; the title compares its ends."""
+    cells = {
+        f"{name},batch_size={size}": {
+            "axes": {"strategy": name, "batch_size": size},
+            "strategy": STRATEGY | {"name": name},
+            "batch_size": size,
+        }
+        for name in ("a", "b")
+        for size in (10, 100)
+    }
+    drawn = data(made(tmp_path / "run", {name: [[100.0 / (i + 1)]] for i, name in enumerate(cells)}, about=cells))
+    chart = BatchSizeSweep(drawn)
+    assert BatchSizeSweep.applies(drawn)
+    assert [(curve.label, curve.x) for curve in chart.curves] == [("a", [10.0, 100.0]), ("b", [10.0, 100.0])]
+    assert chart.title == "From batches of 10 to 100: a 100 s to 50 s, b 33 s to 25 s"
+
+
+def test_a_grid_is_drawn_as_one(tmp_path: Path):
+    """Timeouts down, batch sizes across, None where there is no cell."""
+    cells = {
+        f"timeout={t},batch_size={n}": {
+            "axes": {"timeout": t, "batch_size": n},
+            "strategy": STRATEGY | {"timeout": t},
+            "batch_size": n,
+        }
+        for t, n in [(5, 10), (None, 10), (5, 20)]
+    }
+    drawn = data(made(tmp_path / "run", {name: [[3.0 - i]] for i, name in enumerate(cells)}, about=cells))
+    assert Grid.applies(drawn)
+    assert Grid(drawn).panels == {"stream=False": [[3.0, 1.0], [2.0, None]]}
+    assert Grid(drawn).title == "Shortest: 1.0 s with timeout=5, stream=False, batches of 20"
 
 
 def test_a_tie_is_no_obstacle(tmp_path: Path):
