@@ -142,15 +142,19 @@ def test_too_many_failures_stop_the_run(harness):
     assert Path("run/summary.json").is_file()
 
 
-def test_ctrl_c_ends_cleanly_and_the_run_can_be_continued(tmp_path: Path):
+@pytest.mark.parametrize("engine", ["local", "processes"])
+def test_ctrl_c_ends_cleanly_and_the_run_can_be_continued(tmp_path: Path, engine):
     """Exit 130 without a traceback; resumed it equals an uninterrupted run."""
     words = ["run", "article", "trials=1", "workload.batches=4", "report=false"]
-    command = [sys.executable, "-m", "harness", *words, "engine=local", "out=run"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "harness", *words, f"engine={engine}", "out=run"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     records = tmp_path / "run" / "records.jsonl"
     while not records.is_file() or records.stat().st_size < 100_000:
         assert process.poll() is None, process.stderr.read()
-    process.send_signal(signal.SIGINT)
+    # A terminal sends it to every process of the command, workers included.
+    os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
