@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.plots.base import Chart, Data, seconds
+from harness.plots.base import Chart, Data, log_seconds, seconds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,11 +52,11 @@ class Grid(Chart):
         axes = figure.subplots(1, len(self.panels), sharey=True, squeeze=False)[0]
         for ax, (name, panel) in zip(axes, self.panels.items(), strict=True):
             table = [[float("nan") if v is None else v for v in row] for row in panel]
-            image = ax.imshow(table, norm=norm, cmap="cividis_r", aspect="auto")
+            image = ax.imshow(table, norm=norm, cmap="Blues", aspect="auto")
             for y, row in enumerate(panel):
                 for x, value in enumerate(row):
                     if value is not None:
-                        dark = norm(value) > 0.55
+                        dark = norm(value) > 0.6
                         ax.text(x, y, f"{value:.0f}", ha="center", va="center", color="white" if dark else "#222222")
             ax.set_title(name)
             ax.set_xticks(range(len(self.sizes)), [str(size) for size in self.sizes])
@@ -64,7 +64,8 @@ class Grid(Chart):
             ax.set_xlabel("batch size")
             ax.grid(visible=False)
         axes[0].set_ylabel("timeout, s")
-        figure.colorbar(image, ax=list(axes), label="mean total, s (log)", shrink=0.9)
+        bar = figure.colorbar(image, ax=list(axes), label="mean total, s (log)", shrink=0.9)
+        log_seconds(bar.ax.yaxis)
 
 
 def _order(timeout: Any) -> float:
