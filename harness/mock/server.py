@@ -12,10 +12,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import IO, Any
+from typing import IO
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -129,7 +129,8 @@ def serve_forever(
     Raises UserError when the port is in use, the host is unknown, or it is not loopback and `allow_remote` is not set.
     """
     _check_address(host, port, allow_remote=allow_remote)
-    _run(_serve(MockApp(profile, seed=seed), host, port))
+    # asyncio's own loop: uvloop counts time in whole milliseconds, and this server's log is what others are judged by.
+    asyncio.run(_serve(MockApp(profile, seed=seed), host, port))
 
 
 async def _serve(app: MockApp, host: str, port: int) -> None:
@@ -178,16 +179,7 @@ def _child() -> None:
             sys.stdout.flush()
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
-    _run(main())
-
-
-def _run(main: Coroutine[Any, Any, None]) -> None:
-    """Run on uvloop where there is one."""
-    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    with contextlib.suppress(ImportError):
-        from uvloop import new_event_loop as factory
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(main)
+    asyncio.run(main())
 
 
 def _tell(text: str) -> None:
