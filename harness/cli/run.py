@@ -73,7 +73,7 @@ def _results(experiment: Experiment, folder: RunFolder, summary: dict[str, objec
         say(json.dumps(summary, indent=1, sort_keys=True))
     else:
         say(headline_text(summary))
-        published = published_text(experiment.name)
+        published = published_text(summary)
         if published:
             say(f"\n{published}")
     if experiment.settings.report:

@@ -19,13 +19,18 @@ def headline_text(summary: Mapping[str, Any]) -> str:
     return "\n".join([verdict(summary), "", *_table(summary), *notes])
 
 
-def published_text(experiment: str) -> str | None:
-    """The table of the results that are published with the harness; None when there are none."""
-    summary = published_summary(experiment)
-    if summary is None:
+def published_text(ours: Mapping[str, Any]) -> str | None:
+    """The table of what is published with the harness for the same cells, workload and server; None when nothing is."""
+    summary = published_summary(ours["experiment"])
+    if summary is None or _played(summary) != _played(ours):
         return None
     trials = max(cell["trials"] for cell in summary["cells"])
     return "\n".join([f"published with the harness ({trials} trials):", *_table(summary)])
+
+
+def _played(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """What must be equal for two tables to stand below each other."""
+    return [(cell["cell"], cell["workload"], cell["profile"], cell["target"]) for cell in summary["cells"]]
 
 
 def _table(summary: Mapping[str, Any]) -> list[str]:

@@ -30,7 +30,7 @@ def verdict(summary: Mapping[str, Any]) -> str:
     sentence = "; ".join(_compared(cell, reference if i == 0 else None) for i, cell in enumerate(shown))
     ending = f" over {_trials(shown[0])}."
     if shown[0]["trials"] == 1:
-        ending += " One trial proves little: the reference depends on a handful of requests that never answer."
+        ending += " One trial proves little: a handful of stuck requests decides it."
     return sentence + ending
 
 
@@ -41,10 +41,11 @@ def _trials(cell: Mapping[str, Any]) -> str:
 def _compared(cell: Mapping[str, Any], reference: str | None) -> str:
     speedup = cell["speedup"]
     factor = speedup["mean"]
-    word = "faster" if factor >= 1 else "slower"
-    text = f"{cell['cell']} is {max(factor, 1 / factor):.1f}x {word}"
+    size = f"{max(factor, 1 / factor):.1f}x"
+    change = "about as fast" if size == "1.0x" else f"{size} {'faster' if factor >= 1 else 'slower'}"
+    text = f"{cell['cell']} is {change}"
     if reference is not None:
-        text += f" than {reference}"
+        text += f" as {reference}" if size == "1.0x" else f" than {reference}"
     if speedup["ci95"] is None:
         return text
     low, high = speedup["ci95"] if factor >= 1 else [1 / speedup["ci95"][1], 1 / speedup["ci95"][0]]

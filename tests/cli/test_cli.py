@@ -238,8 +238,10 @@ def test_help_is_light_and_shows_examples(words):
     assert "harness run article" in done.stdout or "examples:" in done.stdout
 
 
-def test_the_mock_is_started_and_stopped_for_a_run_in_real_time(harness):
-    """clock=real, target=mock: a server in another process, real sockets, the same workload."""
+def test_the_mock_is_started_and_stopped_for_a_run_in_real_time(harness, monkeypatch):
+    """clock=real, target=mock: a server in another process, real sockets; a proxy of the environment sees nothing."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     code, _, err = harness(
         "run", "strategy=article_10", "profile=instant", "workload=smoke", "clock=real", "out=run", "report=false"
     )

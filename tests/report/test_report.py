@@ -17,7 +17,7 @@ from harness.plots import (
     charts_for,
 )
 from harness.plots.base import seconds
-from harness.report import headline_text, verdict, write_report
+from harness.report import headline_text, published_text, verdict, write_report
 from harness.report.published import most_alike
 from harness.storage import RunFolder
 from tests.folders import STRATEGY, Totals, made
@@ -41,6 +41,28 @@ def test_not_significant_is_said(tmp_path: Path):
     """A difference that may be chance is called that."""
     totals: Totals = {"a": [[10.0], [20.0], [30.0], [12.0]], "b": [[11.0], [18.0], [31.0], [13.0]]}
     assert "which is not significant" in verdict(made(tmp_path / "run", totals).summary())
+
+
+def test_hardly_any_difference_is_not_called_faster(tmp_path: Path):
+    """1.0x faster would say nothing."""
+    assert verdict(made(tmp_path / "run", {"a": [[10.0]], "b": [[9.9]]}).summary()).startswith(
+        "b is about as fast as a "
+    )
+
+
+def test_published_results_stand_beside_the_same_work_only(tmp_path: Path):
+    """The 400 trials are of 10x100 requests under the article's profile; other runs are not compared with them."""
+    cells = {
+        name: {"workload": "10x100", "profile": "article"} for name in ("article_none", "article_10", "article_20")
+    }
+    totals: Totals = {name: [[1.0]] for name in cells}
+    same = made(tmp_path / "same", totals, about=cells, experiment="article").summary()
+    other = made(tmp_path / "other", totals, experiment="article").summary()
+    text = published_text(same)
+    assert text is not None
+    assert text.startswith("published with the harness (400 trials):")
+    assert "7.88x" in text
+    assert published_text(other) is None
 
 
 def test_slower_is_said_with_a_factor_above_one(tmp_path: Path):
