@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,9 +94,13 @@ def _latest(columns: Columns) -> Ints:
     return np.sort(len(columns) - 1 - last)
 
 
-def tables(lines: Iterator[Mapping[str, Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """The columns of requests.parquet and attempts.parquet; later records of a request replace earlier ones."""
-    latest = {(line["cell"], line["trial"], line["request"]): line for line in lines}
+def tables(lines: Callable[[], Iterator[Mapping[str, Any]]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """The columns of requests.parquet and attempts.parquet; later records of a request replace earlier ones.
+
+    `lines` is called twice, so that a large run is never held as objects: first to see which record of a request is the
+    last, then to take it.
+    """
+    last = {_key(line): number for number, line in enumerate(lines())}
     plain = ("experiment", "cell", "trial", "seed", "batch", "request", "outcome", "error", "finish_reason", "tokens")
     requests: dict[str, list[Any]] = {
         name: [] for name in (*plain, "start_s", "end_s", "latency_s", "ttft_s", "attempts")
@@ -105,7 +109,9 @@ def tables(lines: Iterator[Mapping[str, Any]]) -> tuple[dict[str, list[Any]], di
     attempts: dict[str, list[Any]] = {
         name: [] for name in (*keys, "attempt", *_ATTEMPT_TEXTS, "status", "bytes", *_ATTEMPT_FLOATS, "ttft_s")
     }
-    for line in latest.values():
+    for number, line in enumerate(lines()):
+        if last[_key(line)] != number:
+            continue
         for name in (*plain, "start_s", "end_s"):
             requests[name].append(line[name])
         tries = line["attempts"]
@@ -121,3 +127,7 @@ def tables(lines: Iterator[Mapping[str, Any]]) -> tuple[dict[str, list[Any]], di
             content = one["first_content_s"]
             attempts["ttft_s"].append(None if content is None else round(content - one["send_s"], 9))
     return requests, attempts
+
+
+def _key(line: Mapping[str, Any]) -> tuple[str, int, int]:
+    return line["cell"], line["trial"], line["request"]

@@ -84,7 +84,7 @@ def write_parquet(folder: RunFolder) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    requests, attempts = tables(folder.lines())
+    requests, attempts = tables(folder.lines)
     for name, columns in (("requests", requests), ("attempts", attempts)):
         # A column without a single value would otherwise have no type, and another one in the next run.
         schema = pa.schema([(column, _type(column, pa)) for column in columns])

@@ -126,6 +126,8 @@ def _check_together(settings: Settings, clock: str) -> None:
         raise UserError("time_scale needs target=mock: a real API keeps its own time")
     if settings.target.kind == "mock" and clock == "virtual" and settings.target.base_url:
         raise UserError("target.base_url needs clock=real: virtual time has no network")
+    if settings.engine == "processes" and clock == "real":
+        raise UserError("engine=processes needs clock=virtual: in real time the processes would disturb each other")
     if settings.network == "memory" and clock == "real":
         raise UserError("network=memory needs clock=virtual: real time uses real sockets")
 
