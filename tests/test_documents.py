@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import RUN_EXAMPLES
 from harness.config import compose
 from harness.report.verdict import spread_of_one_run, verdict
+from harness.runner.budget import check
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -26,6 +28,7 @@ def commands() -> list[str]:
     for document in DOCUMENTS:
         text = document.read_text().replace("\\\n", " ")
         found += re.findall(r"(?:`|^|- run: |&& \.venv/bin/)(harness run [^`\n]+)", text, re.MULTILINE)
+    found += re.findall(r"^  (harness run [^\n]+)", RUN_EXAMPLES.replace("\\\n", " "), re.MULTILINE)
     return sorted(set(found))
 
 
@@ -46,10 +49,11 @@ def test_there_are_commands_in_the_documents():
 
 @pytest.mark.parametrize("command", commands())
 def test_every_run_in_the_documents_composes(command):
-    """Names and keys exist; placeholders are filled in."""
+    """Names and keys exist, and a budget that is shown allows what is shown; placeholders are filled in."""
     words = shlex.split(command.replace("...", "x").replace("URL", "http://localhost/v1"))[2:]
     names = [word for word in words if "=" not in word]
-    assert compose(names[0] if names and names[0] != "EXPERIMENT" else None, [w for w in words if "=" in w]).cells
+    experiment = compose(names[0] if names else None, [word for word in words if "=" in word])
+    assert check(experiment, confirm=None).requests > 0
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -24,13 +24,14 @@ EXIT_CODES = """exit codes:
   0 fine   1 compare: a cell is significantly slower   2 bad settings   3 some cells failed
   4 budget refused   130 interrupted"""
 
-RUN_EXAMPLES = """examples:
+RUN_EXAMPLES = r"""examples:
   harness run article trials=20 seed=100
   harness run article 'matrix.timeout=[5,10,20]' profile=calm
   harness run timeout_sweep out=/tmp/sweep report=false
-  harness run article resume=true out=/tmp/sweep
+  harness run timeout_sweep out=/tmp/sweep report=false resume=true
   harness run article clock=real time_scale=0.5 trials=1
-  harness run article target=openai target.model=gpt-4o-mini workload.max_tokens=16 budget.max_requests=60000
+  harness run article trials=1 target=openai target.model=gpt-4o-mini \
+      workload.max_tokens=16 budget.max_requests=54000
 
 Every key is in conf/config.yaml; `harness list` names what can be chosen."""
 
