@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import json
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import IO
@@ -25,19 +26,32 @@ from harness.errors import UserError
 from harness.mock.app import MockApp
 from harness.profiles import Profile
 
+_EXAMPLE = '{"model": "mock", "messages": [{"role": "user", "content": "hi"}]}'
+
 START_LIMIT_S = 30.0
 #: A connection without a request is kept this long; a pooled one must outlive the pauses between batches.
 KEEP_ALIVE_S = 3600
+#: What is still being answered when the server closes may take this long to notice.
+CLOSE_LIMIT_S = 1.0
 
 
 @asynccontextmanager
-async def serving(app: MockApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
-    """Serve the application on the running loop, real or virtual, and yield the port.
+async def serving(app: MockApp, host: str | Sequence[str] = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
+    """Serve the application at one address or several on the running loop, real or virtual, and yield the port.
 
     At the end connections are closed and what the application still plays is told that its client has gone.
     """
     config = uvicorn.Config(
-        app, lifespan="off", access_log=False, log_config=None, timeout_keep_alive=KEEP_ALIVE_S, server_header=False
+        app,
+        lifespan="off",
+        ws="none",
+        proxy_headers=False,
+        access_log=False,
+        log_config=None,
+        # A fault that breaks a connection is no error of the application.
+        log_level="critical",
+        timeout_keep_alive=KEEP_ALIVE_S,
+        server_header=False,
     )
     config.load()
     state = ServerState()
@@ -51,6 +65,12 @@ async def serving(app: MockApp, host: str = "127.0.0.1", port: int = 0) -> Async
         for connection in list(state.connections):
             if connection.transport is not None:
                 connection.transport.close()
+        if state.tasks:
+            await asyncio.wait(list(state.tasks), timeout=CLOSE_LIMIT_S)
+        # A client that reads no further would keep its connection, and what plays to it, open for ever.
+        for connection in list(state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
         await asyncio.gather(*state.tasks, return_exceptions=True)
 
 
@@ -89,12 +109,17 @@ class ServerProcess:
             self._input.flush()
             line = self._process.stdout.readline() if self._process.stdout else ""
             port = json.loads(line)["port"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             self._process.kill()
             self._errors.seek(0)
             last = self._errors.read().strip().splitlines()[-1:] or ["it said nothing"]
             self.__exit__(None, None, None)
             raise RuntimeError(f"the mock server did not start: {last[0]}") from None
+        except BaseException:
+            # Ctrl-C while waiting: nobody will leave a block that was never entered.
+            self._process.kill()
+            self.__exit__(None, None, None)
+            raise
         finally:
             limit.cancel()
         self.base_url = f"http://127.0.0.1:{port}/v1"
@@ -128,44 +153,72 @@ def serve_forever(
 
     Raises UserError when the port is in use, the host is unknown, or it is not loopback and `allow_remote` is not set.
     """
-    _check_address(host, port, allow_remote=allow_remote)
+    found = addresses(host, port, allow_remote=allow_remote)
     # asyncio's own loop: uvloop counts time in whole milliseconds, and this server's log is what others are judged by.
-    asyncio.run(_serve(MockApp(profile, seed=seed), host, port))
+    asyncio.run(_serve(MockApp(profile, seed=seed), host, found, port))
 
 
-async def _serve(app: MockApp, host: str, port: int) -> None:
+async def _serve(app: MockApp, host: str, found: Sequence[str], port: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(app, host, port) as chosen:
+    async with serving(app, found, port) as chosen:
         url = f"http://{f'[{host}]' if ':' in host else host}:{chosen}/v1"
         _tell(f"serving profile {app.profile.name} with seed {app.seed} at {url} (Ctrl-C stops it)")
         _tell(f"  {app.profile.description}" if app.profile.description else "")
+        _tell(f"  try: curl {url}/chat/completions -d '{_EXAMPLE}'")
         await stop.wait()
         _tell(f"stopped after {app.log.arrived} attempts")
 
 
-def _check_address(host: str, port: int, *, allow_remote: bool) -> None:
-    """Find out what is wrong with an address before the loop does, in words."""
+def addresses(
+    host: str,
+    port: int,
+    *,
+    allow_remote: bool,
+    lookup: Callable[[str, int], list[str]] | None = None,
+    probe: Callable[[str, int], int] | None = None,
+) -> list[str]:
+    """The addresses of a host that can be listened on, or what is wrong with them in words.
+
+    A name may stand for several, of which a machine without IPv6 has only some. With port 0 it is one address, since
+    each would get a port of its own. `lookup` names a host's addresses, `probe` says with an errno why an address
+    cannot be had; tests give their own. Raises UserError.
+    """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+        found = (lookup or _lookup)(host, port)
+    except (OSError, UnicodeError):
         raise UserError(f"no such host: {host}; use host=127.0.0.1") from None
-    family, kind, protocol, _, address = found[0]
-    if not allow_remote and not ipaddress.ip_address(str(address[0])).is_loopback:
+    if not allow_remote and not all(ipaddress.ip_address(address).is_loopback for address in found):
         raise UserError(
             f"{host} is not loopback: anybody who reaches this machine could use the mock; allow it with "
             "allow_remote=true"
         )
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except PermissionError:
-            raise UserError(f"port {port} needs privileges; choose one above 1023 with port=N") from None
-        except OSError:
-            raise UserError(f"port {port} on {host} is in use; choose another with port=N") from None
+    failures = {address: (probe or _probe)(address, port) for address in found}
+    if errno.EACCES in failures.values():
+        raise UserError(f"port {port} needs privileges; choose one above 1023 with port=N")
+    if errno.EADDRINUSE in failures.values():
+        raise UserError(f"port {port} on {host} is in use; choose another with port=N")
+    free = [address for address, number in failures.items() if number == 0]
+    if not free:
+        raise UserError(f"{host} is not an address of this machine; use host=127.0.0.1")
+    return free if port else free[:1]
+
+
+def _lookup(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def _probe(address: str, port: int) -> int:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        return error.errno or errno.EADDRNOTAVAIL
+    return 0
 
 
 def _child() -> None:
