@@ -82,7 +82,8 @@ class LogNormal:
     """A time whose logarithm is normal: `median` in seconds, `sigma` of the logarithm."""
 
     median: Positive
-    sigma: Annotated[float, Field(ge=0)]
+    # Above fifty the largest times leave the range of numbers.
+    sigma: Annotated[float, Field(ge=0, le=50)]
     kind: Literal["lognormal"] = "lognormal"
 
     def quantile(self, u: float) -> float:

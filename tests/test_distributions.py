@@ -77,6 +77,22 @@ def test_scaling_multiplies_every_quantile(settings):
 
 
 @pytest.mark.parametrize(
+    "settings",
+    [
+        {"kind": "lognormal", "median": 1, "sigma": 50},
+        {"kind": "pareto", "scale": 1, "alpha": 0.1},
+        {"kind": "gamma", "shape": 0.001, "scale": 1},
+        {"kind": "loguniform", "low": 1e-9, "high": 1e9},
+    ],
+)
+def test_the_rarest_draws_of_the_widest_settings_are_numbers(settings):
+    """A draw that comes once in 2^53 neither raises nor gives a time that is no time."""
+    ours = ADAPTER.validate_python(settings)
+    lowest, highest = ours.quantile(2.0**-54), ours.quantile(1 - 2.0**-53)
+    assert 0 <= lowest < highest < math.inf
+
+
+@pytest.mark.parametrize(
     ("settings", "complaint"),
     [
         ({"kind": "uniform", "low": 3, "high": 1}, "low .3. is above high .1."),
@@ -86,6 +102,8 @@ def test_scaling_multiplies_every_quantile(settings):
         ({"kind": "mixture", "parts": []}, "at least one"),
         ({"kind": "lognormal", "median": -1, "sigma": 0.1}, "greater than 0"),
         ({"kind": "lognormal", "median": math.inf, "sigma": 0.1}, "finite"),
+        ({"kind": "lognormal", "median": 1, "sigma": 51}, "less than or equal to 50"),
+        ({"kind": "pareto", "scale": 1, "alpha": 0.09}, "greater than or equal to 0.1"),
         ({"kind": "exponential", "mean": 1}, "exponential"),
         ({"kind": "constant", "value": -0.1}, "greater than or equal to 0"),
         ({"kind": "constant", "valu": 0.1}, "valu"),

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from pydantic import ValidationError
 
 from harness.errors import UserError
+from harness.faults import Fault
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -44,9 +45,8 @@ def validation_error(error: ValidationError, where: str, schema: type) -> UserEr
 
 
 #: Tags of union members, which stand in pydantic's paths and mean nothing to a user.
-_KINDS = frozenset(
-    {"constant", "uniform", "loguniform", "lognormal", "gamma", "pareto", "quantiles", "mixture", "stall"}
-)
+_DISTRIBUTIONS = {"constant", "uniform", "loguniform", "lognormal", "gamma", "pareto", "quantiles", "mixture"}
+_KINDS = frozenset(_DISTRIBUTIONS | Fault.register.keys())
 
 
 def _short(value: Any) -> bool:

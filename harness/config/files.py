@@ -10,7 +10,7 @@ import yaml
 
 from harness.config.errors import did_you_mean
 from harness.errors import UserError
-from harness.faults import FAULTS
+from harness.faults import catalogue as faults
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -102,7 +102,7 @@ def catalogue() -> dict[str, dict[str, str]]:
         for group, words in GROUPS.items()
         if group != "target"
     }
-    return groups | {"faults": dict(FAULTS)}
+    return groups | {"faults": faults()}
 
 
 def _about(content: dict[str, Any]) -> str:

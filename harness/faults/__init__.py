@@ -1,17 +1,32 @@
-"""Misbehaviours of a server, each a small class that edits a script's timeline.
+"""Misbehaviours of a server, each a small class that edits a script's timeline and registers itself by its `kind`.
 
-A fault has a `kind`, a `probability` (per attempt) and `apply(script, u) -> Script`, where `u` is a uniform draw of its
-own. It neither sleeps nor sends.
+Whoever adds a module of faults imports it here.
 """
 
 from __future__ import annotations
 
-from harness.faults.stall import Stall
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any
 
-#: The union of all faults once there is more than one; profiles parse their `faults` by it.
-Fault = Stall
+from pydantic import Field
 
-#: Every fault by its `kind`, with one line of what it does, for `harness list`.
-FAULTS: dict[str, str] = {"stall": "silence before the headers, after them, or after k tokens; for a time or for ever"}
+from harness.faults import endings, stalls, statuses
+from harness.faults.base import Fault
 
-__all__ = ["FAULTS", "Fault", "Stall"]
+if TYPE_CHECKING:
+    AnyFault = Fault
+else:
+    #: Whatever is registered, told apart by `kind`; profiles parse their `faults` by it.
+    AnyFault = Annotated[reduce(or_, Fault.register.values()), Field(discriminator="kind")]
+
+__all__ = ["AnyFault", "Fault", "catalogue", "endings", "stalls", "statuses"]
+
+
+def catalogue() -> dict[str, str]:
+    """Every fault by its kind, with a line about what it does, for `harness list`."""
+    return {kind: _line(fault) for kind, fault in sorted(Fault.register.items())}
+
+
+def _line(fault: Any) -> str:
+    return str(fault.__doc__).splitlines()[0]

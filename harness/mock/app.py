@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
-from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -15,23 +13,12 @@ from harness.mock.chat import CREATED, Answer
 from harness.mock.log import Line, TruthLog
 from harness.mock.player import Message, Player, Receive, Send
 from harness.mock.request import ApiError, ChatRequest
+from harness.mock.writer import JSON, BrokenConnectionError, Writer
 from harness.profiles import Profile
-from harness.scripts import Event, Script
+from harness.scripts import Script
 
 MAX_BODY = 16 * 2**20
 MODELS = ("gpt-3.5-turbo-1106", "gpt-4o", "gpt-4o-mini", "mock")
-
-_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
-_JSON = (b"content-type", b"application/json")
-# The mock limits nothing yet; clients that read these headers find what an idle account shows.
-_RATE_LIMITS = (
-    (b"x-ratelimit-limit-requests", b"10000"),
-    (b"x-ratelimit-limit-tokens", b"2000000"),
-    (b"x-ratelimit-remaining-requests", b"9999"),
-    (b"x-ratelimit-remaining-tokens", b"1999999"),
-    (b"x-ratelimit-reset-requests", b"6ms"),
-    (b"x-ratelimit-reset-tokens", b"0s"),
-)
 
 
 class MockApp:
@@ -73,7 +60,7 @@ class MockApp:
             await handler(scope, receive, send, arrival)
         except ApiError as error:
             self.log.statuses[error.status] += 1
-            await _reply(send, error.status, _json(error.body), _JSON, self._error_id())
+            await _reply(send, error.status, _json(error.body), JSON, self._error_id())
         except _ClientGoneError:
             return
 
@@ -96,9 +83,12 @@ class MockApp:
         line = self.log.open(request=key, scope=trial, attempt=attempt, seed=seed, model=request.model, script=script)
         line["stream"] = request.stream
         player = Player(receive, send, arrival)
-        writer = _Writer(answer, profile, line)
+        writer = Writer(answer, profile, line)
         try:
             await player.play(script, writer.write, line["events"])
+        except BrokenConnectionError:
+            # Returning without the end of the body makes the server drop the connection.
+            return
         finally:
             # A server that cancels the application on disconnect must leave a true line too.
             elapsed = asyncio.get_running_loop().time() - arrival
@@ -109,9 +99,9 @@ class MockApp:
 
     def _meter(self, line: Line, generation: Script, elapsed: float, choices: int) -> None:
         """Count tokens: generated until the end or the disconnect; all of an answer that nobody got is wasted."""
-        complete = line["events"][-1]["real_s"] is not None
+        complete = line["events"][-1]["real_s"] is not None and line["events"][-1]["name"] == "end"
         tokens = [event.at_s for event in generation.events if event.name == "token"]
-        generated = len(tokens) if complete else sum(at <= elapsed for at in tokens)
+        generated = len(tokens) if complete else sum(at <= elapsed + 1e-9 for at in tokens)
         line["tokens_generated"] = generated * choices
         if complete:
             line["tokens_delivered"] = generated * choices
@@ -166,58 +156,6 @@ class MockApp:
         await self._get_profile(scope, receive, send, arrival)
 
 
-class _Writer:
-    """Turns events into ASGI messages; what is due at one instant leaves in one piece."""
-
-    def __init__(self, answer: Answer, profile: Profile, line: Line) -> None:
-        self._answer = answer
-        self._per_chunk = profile.tokens_per_chunk
-        self._finish = answer.finish_reason(profile.output_tokens)
-        self._line = line
-        self._token = 0
-        self._sent = 0
-
-    def write(self, events: list[Event]) -> Iterable[Message]:
-        body = b""
-        more = True
-        for event in events:
-            if event.name == "headers":
-                self._line["status"] = 200
-                yield {"type": "http.response.start", "status": 200, "headers": self._headers()}
-            elif event.name == "done":
-                body += b"data: [DONE]\n\n" if self._answer.request.stream else self._whole
-                more = False
-            else:
-                body += self._chunk(event)
-        if body:
-            yield {"type": "http.response.body", "body": body, "more_body": more}
-
-    def _chunk(self, event: Event) -> bytes:
-        if event.name == "role":
-            return self._answer.role_chunk()
-        if event.name == "finish":
-            return self._answer.finish_chunk(self._finish)
-        if event.name == "usage":
-            return self._answer.usage_chunk()
-        self._token += 1
-        if self._token - self._sent < self._per_chunk and self._token < self._answer.tokens:
-            return b""
-        start, self._sent = self._sent, self._token
-        return self._answer.token_chunk(start, self._token)
-
-    @cached_property
-    def _whole(self) -> bytes:
-        return self._answer.body(self._finish)
-
-    def _headers(self) -> list[tuple[bytes, bytes]]:
-        request_id = f"req_{self._answer.id.removeprefix('chatcmpl-')}".encode()
-        if self._answer.request.stream:
-            kind = [_STREAM]
-        else:
-            kind = [_JSON, (b"content-length", str(len(self._whole)).encode())]
-        return [*kind, (b"x-request-id", request_id), (b"openai-processing-ms", b"0"), *_RATE_LIMITS]
-
-
 class _ClientGoneError(Exception):
     """The client went away before its request was read."""
 
@@ -239,7 +177,7 @@ async def _body(receive: Receive) -> bytes:
 
 async def _reply(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
     length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*(headers or (_JSON,)), length]})
+    await send({"type": "http.response.start", "status": status, "headers": [*(headers or (JSON,)), length]})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

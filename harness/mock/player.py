@@ -24,6 +24,7 @@ class Player:
         self._arrival = arrival
         self._wake: asyncio.Future[None] | None = None
         self._gone: float | None = None
+        self._noise: Event | None = None
 
     async def play(self, script: Script, write: Callable[[list[Event]], Iterable[Message]], sent: list[Any]) -> None:
         """Send what `write` makes of the events due at each instant, and note in `sent` when it was really sent.
@@ -37,12 +38,15 @@ class Player:
                 if not await self._until(at):
                     return
                 events = list(group)
-                for message in write(events):
-                    await self._send(message)
-                now = self._loop.time() - self._arrival
-                for entry in sent[done : done + len(events)]:
-                    entry["real_s"] = now
+                try:
+                    for message in write(events):
+                        await self._send(message)
+                finally:
+                    now = self._loop.time() - self._arrival
+                    for entry in sent[done : done + len(events)]:
+                        entry["real_s"] = now
                 done += len(events)
+                self._noise = next((event for event in events if event.name == "noise"), None)
         finally:
             watch.cancel()
 
@@ -52,6 +56,17 @@ class Player:
         return self._gone
 
     async def _until(self, at: float) -> bool:
+        """Wait for an instant, with the noise of a stall if there is any; False when the client went away first."""
+        noise = self._noise
+        number = 1
+        while noise is not None and noise.at_s + number * noise.every_s < at:
+            if not await self._wait(noise.at_s + number * noise.every_s):
+                return False
+            await self._send({"type": "http.response.body", "body": noise.data, "more_body": True})
+            number += 1
+        return await self._wait(at)
+
+    async def _wait(self, at: float) -> bool:
         """Wait for an instant; False when the client went away first."""
         due = self._arrival + at
         if self._gone is None and due > self._loop.time():

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from harness.distributions import Constant, Distribution
 from harness.draws import uniform
-from harness.faults import Fault
+from harness.faults import AnyFault, Fault
 from harness.scripts import Event, Script
 
 __all__ = ["Profile"]
@@ -34,7 +34,7 @@ class Profile:
     end: Distribution = Constant(0.0)
     output_tokens: Annotated[int, Field(ge=1, strict=True)] = 1
     tokens_per_chunk: Annotated[int, Field(ge=1, strict=True)] = 1
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[AnyFault, ...] = ()
 
     @model_validator(mode="after")
     def _probabilities_fit(self) -> Profile:
@@ -86,17 +86,25 @@ class Profile:
                 now += self.between_tokens.quantile(draw(f"token {token}"))
             events.append(Event("token", now))
         now += self.end.quantile(draw("end"))
-        events += [Event("finish", now), Event("usage", now), Event("done", now)]
-        script = self._with_fault(Script(tuple(events)), draw)
+        events += [Event("finish", now), Event("usage", now), Event("done", now), Event("end", now)]
+        script = Script(tuple(events))
+        fault = self._fault(seed, request, attempt)
+        if fault is not None:
+            number = self.faults.index(fault)
+            whose = 0 if fault.sticky == "prompt" else attempt
+            script = fault.apply(script, uniform(seed, request, whose, f"fault {number}"))
         return script if stream else script.all_at_the_end()
 
-    def _with_fault(self, script: Script, draw: Any) -> Script:
-        left = draw("fault") if self.faults else 1.0
-        for number, fault in enumerate(self.faults):
-            if left < fault.probability:
-                return fault.apply(script, draw(f"fault {number}"))
-            left -= fault.probability
-        return script
+    def _fault(self, seed: int, request: str, attempt: int) -> Fault | None:
+        """The fault that an attempt meets: one draw for what sticks to its prompt, and one of its own."""
+        for sticky, whose in (("prompt", 0), ("attempt", attempt)):
+            faults = [fault for fault in self.faults if fault.sticky == sticky]
+            left = uniform(seed, request, whose, "fault") if faults else 1.0
+            for fault in faults:
+                if left < fault.probability:
+                    return fault
+                left -= fault.probability
+        return None
 
 
 _ADAPTER: TypeAdapter[Profile] = TypeAdapter(Profile)

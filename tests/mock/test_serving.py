@@ -145,22 +145,6 @@ def test_every_kind_of_time_reaches_the_server_process():
     assert Profile.from_dict(there) == profile
 
 
-def test_an_upgrade_to_websockets_is_answered_as_plain_http():
-    """The mock speaks HTTP only, whichever websocket library happens to be installed."""
-    asked = {
-        "connection": "upgrade",
-        "upgrade": "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": "a2V5",
-    }
-
-    async def main() -> int:
-        async with serving(MockApp(Profile("p"))) as port, httpx2.AsyncClient(trust_env=False) as client:
-            return (await client.get(f"http://127.0.0.1:{port}/health", headers=asked)).status_code
-
-    assert clock.run(main, clock="real") == 200
-
-
 @pytest.mark.parametrize("host", ["a..b", "x" * 70])
 def test_a_host_that_cannot_be_a_name_is_one_line(host):
     """Python refuses to look it up with an error of another kind."""

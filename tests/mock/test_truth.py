@@ -16,7 +16,7 @@ def test_every_event_is_logged_with_planned_and_real_time(mock):
     assert (line["request"], line["attempt"], line["status"], line["fault"]) == ("r17", 1, 200, None)
     assert [(e["name"], e["planned_s"]) for e in line["events"]] == [
         ("headers", 1.0), ("role", 2.0), ("token", 2.0), ("token", 2.5), ("token", 3.0), ("token", 3.5),
-        ("finish", 4.0), ("usage", 4.0), ("done", 4.0),
+        ("finish", 4.0), ("usage", 4.0), ("done", 4.0), ("end", 4.0),
     ]  # fmt: skip
     assert all(event["real_s"] == pytest.approx(event["planned_s"], abs=1e-9) for event in line["events"])
     assert (line["tokens_generated"], line["tokens_delivered"], line["tokens_wasted"]) == (4, 4, 0)
