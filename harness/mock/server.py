@@ -25,6 +25,7 @@ from uvicorn.server import ServerState
 from harness.errors import UserError
 from harness.mock.app import MockApp
 from harness.profiles import Profile
+from harness.profiles.describe import describe
 
 _EXAMPLE = '{"model": "mock", "messages": [{"role": "user", "content": "hi"}]}'
 
@@ -167,6 +168,8 @@ async def _serve(app: MockApp, host: str, found: Sequence[str], port: int) -> No
         url = f"http://{f'[{host}]' if ':' in host else host}:{chosen}/v1"
         _tell(f"serving profile {app.profile.name} with seed {app.seed} at {url} (Ctrl-C stops it)")
         _tell(f"  {app.profile.description}" if app.profile.description else "")
+        for row in describe(app.profile):
+            _tell(f"    {row}")
         _tell(f"  try: curl {url}/chat/completions -d '{_EXAMPLE}'")
         await stop.wait()
         _tell(f"stopped after {app.log.arrived} attempts")
