@@ -27,11 +27,24 @@ def verdict(summary: Mapping[str, Any]) -> str:
         shown = sorted(others, key=lambda cell: -cell["speedup"]["mean"])
     else:
         shown = [max(others, key=lambda cell: cell["speedup"]["mean"])]
-    sentence = "; ".join(_compared(cell, reference if i == 0 else None) for i, cell in enumerate(shown))
+    base = next((_failure_rate(cell) for cell in cells if cell["cell"] == reference), 0.0)
+    sentence = "; ".join(
+        _compared(cell, reference if i == 0 else None) + _failures(cell, base) for i, cell in enumerate(shown)
+    )
     ending = f" over {_trials(shown[0])}."
     if shown[0]["trials"] == 1:
         ending += " One trial proves little: a handful of stuck requests decides it."
     return sentence + ending
+
+
+def _failure_rate(cell: Mapping[str, Any]) -> float:
+    return float(cell["failed"] / cell["requests"])
+
+
+def _failures(cell: Mapping[str, Any], base: float) -> str:
+    """A warning that belongs into the sentence: whoever gives up is soon done."""
+    rate = _failure_rate(cell)
+    return f", but {rate:.1%} of its requests fail ({base:.1%} of the reference's)" if rate > base + 0.001 else ""
 
 
 def _trials(cell: Mapping[str, Any]) -> str:

@@ -43,6 +43,15 @@ def test_not_significant_is_said(tmp_path: Path):
     assert "which is not significant" in verdict(made(tmp_path / "run", totals).summary())
 
 
+def test_a_cell_that_is_quick_because_it_gives_up_is_not_praised(tmp_path: Path):
+    """The verdict itself says that requests fail, not only a column of the table."""
+    summary = made(tmp_path / "run", {"slow": [[10.0, 10.0]], "quick": [[1.0, 1.0]]}).summary()
+    summary["cells"][1]["failed"] = 1
+    assert "quick is 10.0x faster than slow, but 50.0% of its requests fail (0.0% of the reference's)" in verdict(
+        summary
+    )
+
+
 def test_hardly_any_difference_is_not_called_faster(tmp_path: Path):
     """1.0x faster would say nothing."""
     assert verdict(made(tmp_path / "run", {"a": [[10.0]], "b": [[9.9]]}).summary()).startswith(
