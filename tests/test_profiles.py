@@ -188,6 +188,7 @@ def test_a_profile_survives_the_way_through_json():
         ({"faults": [{"kind": "stall", "probability": 0.6, "duration": "always"}]}, "forever"),
         ({"faults": [{"kind": "stal", "probability": 0.6, "duration": 1}]}, "stall"),
         ({"output_tokens": 0}, "greater than or equal to 1"),
+        ({"output_tokens": 131_073}, "less than or equal to 131072"),
         ({"header": 1.0}, "header"),
     ],
 )  # fmt: skip

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from harness.mock.chat import CREATED, Answer
 from harness.mock.log import Line, TruthLog
-from harness.mock.player import Message, Player, Receive, Send
-from harness.mock.request import ApiError, ChatRequest
-from harness.mock.writer import JSON, BrokenConnectionError, Writer
+from harness.mock.player import BrokenConnectionError, Message, Player, Receive, Send
+from harness.mock.request import MAX_TOKENS, ApiError, ChatRequest
+from harness.mock.writer import JSON, Writer
 from harness.profiles import Profile
 from harness.scripts import Script
 
@@ -75,9 +75,7 @@ class MockApp:
         attempt = self.log.next_attempt(trial, key)
         identity = f"{seed}/{trial}/{key}/{attempt}"
         profile = self.profile
-        answer = Answer(
-            request, length=request.limit or profile.output_tokens, text_key=f"{seed}/{key}", attempt_key=identity
-        )
+        answer = Answer(request, length=_length(request, profile), text_key=f"{seed}/{key}", attempt_key=identity)
         generation = profile.script(seed, key, attempt, tokens=answer.tokens)
         script = generation if request.stream else generation.all_at_the_end()
         line = self.log.open(request=key, scope=trial, attempt=attempt, seed=seed, model=request.model, script=script)
@@ -85,7 +83,7 @@ class MockApp:
         player = Player(receive, send, arrival)
         writer = Writer(answer, profile, line)
         try:
-            await player.play(script, writer.write, line["events"])
+            await player.play(script, writer, line["events"])
         except BrokenConnectionError:
             # Returning without the end of the body makes the server drop the connection.
             return
@@ -103,13 +101,11 @@ class MockApp:
         tokens = [event.at_s for event in generation.events if event.name == "token"]
         generated = len(tokens) if complete else sum(at <= elapsed + 1e-9 for at in tokens)
         line["tokens_generated"] = generated * choices
-        if complete:
+        if line["stream"]:
+            sent = sum(entry["name"] == "token" and entry["real_s"] is not None for entry in line["events"])
+            line["tokens_delivered"] = sent * choices
+        elif complete:
             line["tokens_delivered"] = generated * choices
-        elif line["stream"]:
-            events = zip(generation.events, line["events"], strict=True)
-            line["tokens_delivered"] = choices * sum(
-                event.name == "token" and entry["real_s"] is not None for event, entry in events
-            )
         line["tokens_wasted"] = 0 if complete else line["tokens_generated"]
 
     def _error_id(self) -> tuple[bytes, bytes]:
@@ -179,6 +175,15 @@ async def _reply(send: Send, status: int, body: bytes, *headers: tuple[bytes, by
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*(headers or (JSON,)), length]})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _length(request: ChatRequest, profile: Profile) -> int:
+    """The tokens of each choice. Raises ApiError when they are too many together."""
+    length = request.limit or profile.output_tokens
+    if length * request.n > MAX_TOKENS:
+        message = f"Invalid 'n': {request.n} choices of {length} tokens are more than {MAX_TOKENS} together."
+        raise ApiError(400, message, param="n", code="invalid_value")
+    return length
 
 
 def _seed(text: str | None) -> int:

@@ -5,13 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 from harness.scripts import NEVER, Event, Script
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+
+class BrokenConnectionError(Exception):
+    """The script says that the connection breaks here, in the middle of the answer."""
+
+
+class Writes(Protocol):
+    """Makes messages of events."""
+
+    def write(self, events: list[Event]) -> Iterable[Message]:
+        """The messages for events that are due together. Raises BrokenConnectionError at a `break`."""
+
+    @property
+    def held(self) -> int:
+        """How many of the latest tokens wait for their chunk to fill up."""
 
 
 class Player:
@@ -26,29 +41,42 @@ class Player:
         self._gone: float | None = None
         self._noise: Event | None = None
 
-    async def play(self, script: Script, write: Callable[[list[Event]], Iterable[Message]], sent: list[Any]) -> None:
-        """Send what `write` makes of the events due at each instant, and note in `sent` when it was really sent.
+    async def play(self, script: Script, writer: Writes, sent: list[Any]) -> None:
+        """Send what `writer` makes of the events due at each instant, and note in `sent` when it was really sent.
 
-        Returns when the script is over or the client has gone; `disconnected_s` tells which.
+        Returns when the script is over or the client has gone; `disconnected_s` tells which. Raises
+        BrokenConnectionError when the script says so.
         """
         watch = self._loop.create_task(self._watch())
         try:
             done = 0
+            held: list[Any] = []
             for at, group in _by_instant(script):
                 if not await self._until(at):
                     return
                 events = list(group)
+                due = held + sent[done : done + len(events)]
                 try:
-                    for message in write(events):
+                    for message in writer.write(events):
                         await self._send(message)
-                finally:
-                    now = self._loop.time() - self._arrival
-                    for entry in sent[done : done + len(events)]:
-                        entry["real_s"] = now
+                except BrokenConnectionError:
+                    self._note(due, writer.held)
+                    raise
+                held = self._note(due, writer.held)
                 done += len(events)
                 self._noise = next((event for event in events if event.name == "noise"), None)
         finally:
             watch.cancel()
+
+    def _note(self, due: list[Any], held: int) -> list[Any]:
+        """Note that what was due is sent, but for the last `held` tokens; gives those."""
+        now = self._loop.time() - self._arrival
+        for entry in due:
+            entry["real_s"] = now
+        later = [entry for entry in due if entry["name"] == "token"][-held:] if held else []
+        for entry in later:
+            entry["real_s"] = None
+        return later
 
     @property
     def disconnected_s(self) -> float | None:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from harness.mock.chat import Answer
 from harness.mock.log import Line
-from harness.mock.player import Message
+from harness.mock.player import BrokenConnectionError, Message
 from harness.profiles import Profile
 from harness.scripts import Event, Reply
 
@@ -24,10 +24,6 @@ RATE_LIMITS: tuple[Header, ...] = (
     (b"x-ratelimit-reset-requests", b"6ms"),
     (b"x-ratelimit-reset-tokens", b"0s"),
 )
-
-
-class BrokenConnectionError(Exception):
-    """The script says that the connection breaks here, in the middle of the answer."""
 
 
 class Writer:
@@ -62,6 +58,11 @@ class Writer:
                 body += self._chunk(event)
         if body or not more:
             yield {"type": "http.response.body", "body": body, "more_body": more}
+
+    @property
+    def held(self) -> int:
+        """How many of the latest tokens wait for their chunk to fill up."""
+        return self._token - self._sent
 
     def _start(self, reply: Reply) -> Message:
         self._line["status"] = reply.status

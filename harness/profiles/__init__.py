@@ -32,7 +32,8 @@ class Profile:
     first_content: Distribution = Constant(0.0)
     between_tokens: Distribution = Constant(0.0)
     end: Distribution = Constant(0.0)
-    output_tokens: Annotated[int, Field(ge=1, strict=True)] = 1
+    # As many as one answer of the mock may have; building more would hold up everybody else.
+    output_tokens: Annotated[int, Field(ge=1, le=131_072, strict=True)] = 1
     tokens_per_chunk: Annotated[int, Field(ge=1, strict=True)] = 1
     faults: tuple[AnyFault, ...] = ()
 

@@ -72,6 +72,12 @@ def test_an_answer_too_long_to_build_is_refused(size):
     assert "131072" in response.json()["error"]["message"]
 
 
+def test_choices_of_a_long_profile_count_together():
+    """A profile's own length times `n` is bounded like a request's."""
+    response = play(lambda client, _: client.post(CHAT, json=ask(n=2)), output_tokens=65_537)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "n")
+
+
 def test_error_answers_carry_request_ids_of_their_own():
     """The SDK shows it, and a bug report quotes it."""
 

@@ -6,6 +6,9 @@ import json
 import httpx2
 import pytest
 
+from harness import clock
+from harness.mock.app import MockApp
+from harness.profiles import Profile
 from tests.mock.conftest import CHAT, STEPS, Mock, ask
 
 
@@ -38,6 +41,43 @@ def test_a_client_that_goes_away_is_noticed(mock, stream, delivered):
     assert line["disconnected_s"] == pytest.approx(2.75)
     assert (line["tokens_generated"], line["tokens_delivered"], line["tokens_wasted"]) == (2, delivered, 2)
     assert mock.app.log.counts["in_flight"] == 0
+
+
+def test_a_token_is_sent_when_its_chunk_is():
+    """Tokens that wait for their chunk to fill up have been generated, and delivered to nobody yet."""
+    mock = Mock({"name": "p", "between_tokens": 1.0, "output_tokens": 5, "tokens_per_chunk": 2})
+
+    async def scene(client: httpx2.AsyncClient) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2.5):
+                await client.post(CHAT, json=ask(stream=True))
+        await client.post(CHAT, json=ask(stream=True))
+
+    mock.play(scene)
+    broken_off, whole = ([e["real_s"] for e in line["events"] if e["name"] == "token"] for line in mock.app.log)
+    assert broken_off == [1.0, 1.0, None, None, None]
+    assert whole == [1.0, 1.0, 3.0, 3.0, 4.0]
+    assert [(line["tokens_generated"], line["tokens_delivered"]) for line in mock.app.log] == [(3, 2), (5, 5)]
+
+
+def test_what_a_server_could_not_send_is_not_called_sent():
+    """An attempt that is cancelled while its bytes wait for the client was given up, and delivered nothing."""
+    app = MockApp(Profile("p"))
+    scope = {"type": "http", "path": CHAT, "method": "POST", "headers": []}
+    body = [{"type": "http.request", "body": json.dumps(ask(stream=True)).encode(), "more_body": False}]
+
+    async def receive() -> dict[str, object]:
+        return body.pop() if body else await asyncio.Event().wait()
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3):
+                await app(scope, receive, lambda _: asyncio.Event().wait())
+
+    clock.run(main, clock="virtual")
+    (line,) = app.log
+    assert {event["real_s"] for event in line["events"]} == {None}
+    assert (line["disconnected_s"], line["tokens_delivered"]) == (3.0, 0)
 
 
 def test_a_stall_for_ever_is_planned_as_null():
