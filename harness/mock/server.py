@@ -156,7 +156,13 @@ def serve_forever(
     """
     found = addresses(host, port, allow_remote=allow_remote)
     # asyncio's own loop: uvloop counts time in whole milliseconds, and this server's log is what others are judged by.
-    asyncio.run(_serve(MockApp(profile, seed=seed), host, found, port))
+    try:
+        asyncio.run(_serve(MockApp(profile, seed=seed), host, found, port))
+    except OSError as error:
+        # Somebody took the port between the look at it and the listening.
+        raise UserError(
+            f"cannot listen on port {port} of {host} ({error.strerror}); choose another with port=N"
+        ) from None
 
 
 async def _serve(app: MockApp, host: str, found: Sequence[str], port: int) -> None:

@@ -89,21 +89,21 @@ class Profile:
         now += self.end.quantile(draw("end"))
         events += [Event("finish", now), Event("usage", now), Event("done", now), Event("end", now)]
         script = Script(tuple(events))
-        fault = self._fault(seed, request, attempt)
-        if fault is not None:
-            number = self.faults.index(fault)
+        met = self._fault(seed, request, attempt)
+        if met is not None:
+            number, fault = met
             whose = 0 if fault.sticky == "prompt" else attempt
             script = fault.apply(script, uniform(seed, request, whose, f"fault {number}"))
         return script if stream else script.all_at_the_end()
 
-    def _fault(self, seed: int, request: str, attempt: int) -> Fault | None:
-        """The fault that an attempt meets: one draw for what sticks to its prompt, and one of its own."""
+    def _fault(self, seed: int, request: str, attempt: int) -> tuple[int, Fault] | None:
+        """The fault that an attempt meets and its place: one draw for what sticks to its prompt, and one of its own."""
         for sticky, whose in (("prompt", 0), ("attempt", attempt)):
-            faults = [fault for fault in self.faults if fault.sticky == sticky]
+            faults = [(number, fault) for number, fault in enumerate(self.faults) if fault.sticky == sticky]
             left = uniform(seed, request, whose, "fault") if faults else 1.0
-            for fault in faults:
+            for number, fault in faults:
                 if left < fault.probability:
-                    return fault
+                    return number, fault
                 left -= fault.probability
         return None
 

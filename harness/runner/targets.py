@@ -95,7 +95,8 @@ class Targets:
     def of(self, cell: Cell) -> Target:
         """The target for a cell: one per profile for the mock, one in all for a real API."""
         experiment = self._experiment
-        key = cell.profile.name if experiment.settings.target.kind == "mock" else ""
+        # By what a profile is, not by its name: two files may carry the same one.
+        key = repr(cell.profile) if experiment.settings.target.kind == "mock" else ""
         if key not in self._opened:
             self._opened[key] = self._open(cell.profile)
         return self._opened[key]
