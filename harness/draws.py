@@ -17,3 +17,8 @@ def uniform(seed: int, request: str, attempt: int, field: str) -> float:
     digest = blake2b(f"{seed}\x1f{request}\x1f{attempt}\x1f{field}".encode(), digest_size=8).digest()
     # Adding the half rounds the very largest integer up to 1.
     return min(((int.from_bytes(digest, "big") >> 11) + 0.5) * _SCALE, _LARGEST)
+
+
+def whole_number(name: str) -> int:
+    """An integer from 0 that depends on nothing but a name."""
+    return int.from_bytes(blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest(), "big")

@@ -11,6 +11,7 @@ from harness.openai_adapter import Endpoint, open_client
 from harness.records import Outcome, Request
 from harness.strategies import Strategy
 from tests.adapter.conftest import DONE, FINISH, HELLO, ROLE, event, server
+from tests.apps import Asgi
 
 REQUEST = Request(17, ({"role": "user", "content": "hi"},))
 PLACE = {"experiment": "e", "cell": "c", "trial": 2, "seed": 9, "batch": 4}
@@ -19,7 +20,7 @@ PATIENT = Strategy("s", timeout=5, stream=True, max_retries=0, tenacity_attempts
 
 def play(app, strategy: Strategy = PATIENT, *, limit: float | None = None, wait: float = 0) -> Outcome:
     async def main() -> Outcome:
-        endpoint = Endpoint("http://mock/v1", "k", "m", is_mock=True, app=app)
+        endpoint = Endpoint("http://mock/v1", "k", "m", is_mock=True, app=Asgi(app))
         await asyncio.sleep(wait)
         origin = asyncio.get_running_loop().time()
         async with open_client(endpoint, max_retries=strategy.max_retries) as client:

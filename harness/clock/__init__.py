@@ -1,24 +1,35 @@
 """Two clocks for the same code: real time, or virtual time that jumps from timer to timer.
 
-The virtual clock is the loop's: `time.monotonic` (which the HTTP pool reads for its own keep-alive expiry), dates in
-headers and the cost of computing stay real. Its network is TCP by host and port without latency, loss or bandwidth; a
-black hole never gives up by itself, and `abort()` always resets, where a kernel sends FIN unless bytes are unread or
-SO_LINGER is 0. TLS, Unix sockets, UDP, pipes and subprocesses raise `NotSimulated`. Functions given to an executor
-run in the loop's thread, so they must not wait for the loop.
+The virtual clock is the loop's: `time.monotonic` (which the HTTP pool reads for its own keep-alive expiry), the date
+and the cost of computing stay real; `wall_time` gives a date that goes with the loop. Its network is TCP by host and
+port without latency, loss or bandwidth; a black hole never gives up by itself, and `abort()` always resets, where a
+kernel sends FIN unless bytes are unread or SO_LINGER is 0. TLS, Unix sockets, UDP, pipes and subprocesses raise
+`NotSimulated`. Functions given to an executor run in the loop's thread, so they must not wait for the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal, TypeVar
 
 from harness.clock.errors import ClockError, Deadlock, ForeignThread, Livelock, NotSimulated
 
-__all__ = ["ClockError", "Deadlock", "ForeignThread", "Livelock", "NotSimulated", "run"]
+__all__ = ["ClockError", "Deadlock", "ForeignThread", "Livelock", "NotSimulated", "run", "wall_time"]
 
 T = TypeVar("T")
+
+
+#: When virtual time begins, in seconds since 1970: equal runs must not differ by their date.
+EPOCH = 1_700_000_000
+
+
+def wall_time() -> float:
+    """Seconds since 1970 by the clock of the running loop: dates in headers are made and read by it."""
+    loop = asyncio.get_running_loop()
+    return EPOCH + loop.time() if getattr(loop, "is_virtual", False) else time.time()
 
 
 def run(

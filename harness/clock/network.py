@@ -37,7 +37,7 @@ class Network:
         self._black_holes: set[str] = set()
         self._listeners: dict[tuple[str, int], MemoryServer] = {}
         self._numbers = count()
-        self._half_open: WeakKeyDictionary[socket.socket, tuple[Any, ...]] = WeakKeyDictionary()
+        self._half_open: WeakKeyDictionary[socket.socket, tuple[MemoryServer, tuple[Any, ...]]] = WeakKeyDictionary()
 
     def add_host(self, name: str, address: str) -> None:
         """Let a name resolve to an IP address."""
@@ -91,8 +91,11 @@ class Network:
         wildcard, loopback = _NAMELESS[":" in host]
         host = loopback if host == wildcard else host
         server = self._listeners.get((host, port)) or self._listeners.get((wildcard, port))
-        if server is None or not server.is_serving():
+        verdict = "refused" if server is None or not server.is_serving() else server.screen()
+        if server is None or verdict == "refused":
             raise ConnectionRefusedError(errno.ECONNREFUSED, f"Connect call failed {sockaddr}")
+        if verdict == "unreachable":
+            await self._loop.create_future()
         return server
 
     async def create_connection(
@@ -114,8 +117,7 @@ class Network:
 
     async def connect_socket(self, sock: socket.socket, sockaddr: tuple[Any, ...]) -> None:
         """Let a real socket stand for a connection in memory, until `adopt_socket` exchanges it for a transport."""
-        await self.reach(sockaddr)
-        self._half_open[sock] = sockaddr
+        self._half_open[sock] = (await self.reach(sockaddr), sockaddr)
 
     async def adopt_socket(
         self, protocol_factory: ProtocolFactory, sock: socket.socket
@@ -123,9 +125,9 @@ class Network:
         """The transport for a socket connected with `connect_socket`; the socket itself is closed."""
         if sock not in self._half_open:
             raise NotSimulated("this socket is connected outside virtual time: connect it with loop.sock_connect")
-        sockaddr = self._half_open.pop(sock)
+        server, sockaddr = self._half_open.pop(sock)
         sock.close()
-        return await self._establish(protocol_factory, await self.reach(sockaddr), sockaddr, None)
+        return await self._establish(protocol_factory, server, sockaddr, None)
 
     async def _establish(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, Literal
 
 from harness.clock.sockets import MemorySocket
 from harness.clock.transport import MemoryTransport
@@ -37,6 +37,8 @@ class MemoryServer(asyncio.AbstractServer):
         self._context: Context = copy_context()
         # A dict for its order: closing all connections must be the same in every process.
         self._connections: dict[MemoryTransport, None] = {}
+        #: Asked about every connection before it is made: "refused" and "unreachable" keep it from being made.
+        self.screen: Callable[[], Literal["refused", "unreachable"] | None] = lambda: None
         self._serving = False
         self._closed = False
         self._waiters: list[asyncio.Future[None]] = []

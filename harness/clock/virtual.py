@@ -63,6 +63,8 @@ class VirtualLoop(MemoryLoop):
         self._worker_grace_s = worker_grace_s
         self._thread_grace_s = thread_grace_s
 
+    is_virtual = True
+
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._now

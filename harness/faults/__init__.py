@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from harness.faults import endings, stalls, statuses
-from harness.faults.base import Fault
+from harness.faults import connections, endings, stalls, statuses
+from harness.faults.base import Fault, Meeting
 
 if TYPE_CHECKING:
     AnyFault = Fault
@@ -20,7 +20,7 @@ else:
     #: Whatever is registered, told apart by `kind`; profiles parse their `faults` by it.
     AnyFault = Annotated[reduce(or_, Fault.register.values()), Field(discriminator="kind")]
 
-__all__ = ["AnyFault", "Fault", "catalogue", "endings", "stalls", "statuses"]
+__all__ = ["AnyFault", "Fault", "Meeting", "catalogue", "connections", "endings", "stalls", "statuses"]
 
 
 def catalogue() -> dict[str, str]:

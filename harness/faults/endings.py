@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
-from harness.faults.base import STRICT, AfterTokens, Fault
+from harness.faults.base import STRICT, AfterTokens, Fault, Meeting
 from harness.scripts import Event, Script
 
 
@@ -23,22 +23,10 @@ class SilentTruncation(AfterTokens):
 
     kind: Literal["silent_truncation"] = "silent_truncation"
 
-    def edit(self, script: Script, u: float) -> Script:  # noqa: ARG002 - nothing is left to chance
+    def edit(self, script: Script, u: float, meeting: Meeting) -> Script:  # noqa: ARG002 - nothing is left to chance
         """Nothing but the end follows the tokens."""
         place = self.index(script)
         return script.cut(place, Event("end", script.at(place)))
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class AbruptDisconnect(AfterTokens):
-    """the connection breaks after k tokens, in the middle of a chunked body"""
-
-    kind: Literal["abrupt_disconnect"] = "abrupt_disconnect"
-
-    def edit(self, script: Script, u: float) -> Script:  # noqa: ARG002 - as above
-        """Nothing but the break follows the tokens."""
-        place = self.index(script)
-        return script.cut(place, Event("break", script.at(place)))
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -47,7 +35,7 @@ class DoneWithoutFinish(Fault):
 
     kind: Literal["done_without_finish"] = "done_without_finish"
 
-    def edit(self, script: Script, u: float) -> Script:  # noqa: ARG002 - as above
+    def edit(self, script: Script, u: float, meeting: Meeting) -> Script:  # noqa: ARG002 - as above
         """The finish is left out."""
         return script.without(lambda event: event.name == "finish")
 
@@ -58,7 +46,7 @@ class FinishWithoutDone(Fault):
 
     kind: Literal["finish_without_done"] = "finish_without_done"
 
-    def edit(self, script: Script, u: float) -> Script:  # noqa: ARG002 - as above
+    def edit(self, script: Script, u: float, meeting: Meeting) -> Script:  # noqa: ARG002 - as above
         """[DONE] is left out."""
         return script.without(lambda event: event.name == "done")
 
@@ -69,7 +57,7 @@ class EmptyChoicesChunk(Fault):
 
     kind: Literal["empty_choices_chunk"] = "empty_choices_chunk"
 
-    def edit(self, script: Script, u: float) -> Script:  # noqa: ARG002 - as above
+    def edit(self, script: Script, u: float, meeting: Meeting) -> Script:  # noqa: ARG002 - as above
         """It comes before the role."""
         place = script.index_of("role")
         data = chunk(id="", model="", choices=[], prompt_filter_results=[])
@@ -82,7 +70,7 @@ class UsageChunk(Fault):
 
     kind: Literal["usage_chunk"] = "usage_chunk"
 
-    def edit(self, script: Script, u: float) -> Script:  # noqa: ARG002 - as above
+    def edit(self, script: Script, u: float, meeting: Meeting) -> Script:  # noqa: ARG002 - as above
         """It comes before [DONE]."""
         place = script.index_of("done")
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
@@ -96,7 +84,7 @@ class ErrorInStream(AfterTokens):
     message: str = "The server had an error while processing your request."
     kind: Literal["error_in_stream"] = "error_in_stream"
 
-    def edit(self, script: Script, u: float) -> Script:  # noqa: ARG002 - as above
+    def edit(self, script: Script, u: float, meeting: Meeting) -> Script:  # noqa: ARG002 - as above
         """After the tokens the error, and then the end."""
         place = self.index(script)
         body = {"error": {"message": self.message, "type": "server_error", "param": None, "code": None}}
@@ -111,7 +99,7 @@ class MalformedChunk(AfterTokens):
 
     kind: Literal["malformed_chunk"] = "malformed_chunk"
 
-    def edit(self, script: Script, u: float) -> Script:  # noqa: ARG002 - as above
+    def edit(self, script: Script, u: float, meeting: Meeting) -> Script:  # noqa: ARG002 - as above
         """It comes between the tokens; what follows it is as before."""
         place = self.index(script)
         return script.inserted(place, Event("data", script.at(place), data=b'data: {"choices":[{"delta":{"con\n\n'))
@@ -123,7 +111,7 @@ class SplitUtf8(AfterTokens):
 
     kind: Literal["split_utf8"] = "split_utf8"
 
-    def edit(self, script: Script, u: float) -> Script:  # noqa: ARG002 - as above
+    def edit(self, script: Script, u: float, meeting: Meeting) -> Script:  # noqa: ARG002 - as above
         """The chunk is one token more; the halves are a millisecond apart, and all the rest is later by that."""
         place = self.index(script)
         choice = {"index": 0, "delta": {"content": "\u00e9"}, "finish_reason": None}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from harness.distributions import Constant, Distribution
-from harness.faults.base import STRICT, Fault
+from harness.faults.base import STRICT, Fault, Meeting
 from harness.scripts import Event, Reply, Script
 
 _HTML = b"<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
@@ -27,16 +27,13 @@ class _Instead(Fault):
 
     after: Distribution = Constant(0.0)
 
-    def edit(self, script: Script, u: float) -> Script:
+    def edit(self, script: Script, u: float, meeting: Meeting) -> Script:  # noqa: ARG002 - the same in any circumstances
         """The reply is all there is."""
         return script.cut(0, Event("reply", self.after.quantile(u), reply=self.reply()))
 
     def reply(self) -> Reply:
         """What a subclass sends."""
         raise NotImplementedError
-
-    def _times(self) -> dict[str, Callable[[float], Any]]:
-        return {"after": self.after.scaled}
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -71,23 +68,29 @@ class LateGatewayError(_Instead):
 class RateLimitStorm(_Instead):
     """status 429 with the same Retry-After for all, so that all come back at once"""
 
-    retry_after: Annotated[float, Field(ge=0)] | None = 5.0
-    unit: Literal["seconds", "milliseconds"] = "seconds"
+    retry_after: Annotated[float, Field(ge=0)] | str | None = 5.0
+    unit: Literal["seconds", "milliseconds", "date"] = "seconds"
     kind: Literal["rate_limit_storm"] = "rate_limit_storm"
 
     def reply(self) -> Reply:
-        """The header is Retry-After in seconds, or retry-after-ms, or missing."""
+        """Retry-After in seconds or as a date, or retry-after-ms; a text as it stands, however absurd; or nothing."""
         body = error_body("Rate limit reached.", "requests", "rate_limit_exceeded")
-        if self.retry_after is None:
+        wait = self.retry_after
+        if wait is None:
             return Reply(429, body)
-        header = ("retry-after", f"{self.retry_after:g}")
-        if self.unit == "milliseconds":
-            header = ("retry-after-ms", f"{self.retry_after * 1000:g}")
+        if isinstance(wait, str):
+            return Reply(429, body, headers=(("retry-after", wait),))
+        if self.unit == "date":
+            return Reply(429, body, retry_date_s=wait)
+        milliseconds = self.unit == "milliseconds"
+        header = ("retry-after-ms", f"{wait * 1000:g}") if milliseconds else ("retry-after", f"{wait:g}")
         return Reply(429, body, headers=(header,))
 
-    def _times(self) -> dict[str, Callable[[float], Any]]:
-        scaled: Callable[[float], Any] = lambda factor: None if self.retry_after is None else self.retry_after * factor  # noqa: E731
-        return {"after": self.after.scaled, "retry_after": scaled}
+    def scaled(self, factor: float) -> RateLimitStorm:
+        """The same storm with its times multiplied by `factor`."""
+        changed = super().scaled(factor)
+        wait = self.retry_after
+        return replace(changed, retry_after=wait * factor) if isinstance(wait, float) else changed
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

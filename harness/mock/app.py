@@ -1,24 +1,27 @@
-"""The mock: an OpenAI-compatible ASGI application that plays scripts drawn from a profile."""
+"""The mock: an OpenAI-compatible application that plays scripts drawn from a profile."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from harness.mock.chat import CREATED, Answer
-from harness.mock.log import Line, TruthLog
-from harness.mock.player import BrokenConnectionError, Message, Player, Receive, Send
-from harness.mock.request import MAX_TOKENS, ApiError, ChatRequest
-from harness.mock.writer import JSON, Writer
+from harness.errors import UserError
+from harness.faults import Fault
+from harness.mock import request as asked
+from harness.mock.answers import Answer, ChatAnswer, ResponsesAnswer, TextAnswer, dump, embeddings
+from harness.mock.answers.words import CREATED, identifier
+from harness.mock.attempts import Attempts
+from harness.mock.log import TruthLog
+from harness.mock.request import ApiError, Question
+from harness.mock.writer import JSON
 from harness.profiles import Profile
-from harness.scripts import Script
+from harness.wire import Exchange, Header, HttpRequest, Wire
 
-MAX_BODY = 16 * 2**20
 MODELS = ("gpt-3.5-turbo-1106", "gpt-4o", "gpt-4o-mini", "mock")
+
+Handler = Callable[[HttpRequest, Wire], Exchange]
 
 
 class MockApp:
@@ -29,12 +32,16 @@ class MockApp:
     """
 
     def __init__(self, profile: Profile, seed: int = 0) -> None:
-        self.profile = profile
         self.seed = seed
         self.log = TruthLog()
-        self._unnamed = 0
-        self._routes = {
-            "/v1/chat/completions": {"POST": self._chat},
+        #: What a new profile must pass, by raising UserError: servers add what they cannot do.
+        self.checks: list[Callable[[Profile], None]] = []
+        self._attempts = Attempts(profile, seed, self.log)
+        self._routes: dict[str, dict[str, Handler]] = {
+            "/v1/chat/completions": {"POST": self._answers(asked.chat, ChatAnswer)},
+            "/v1/completions": {"POST": self._answers(asked.completion, TextAnswer)},
+            "/v1/responses": {"POST": self._answers(asked.response, ResponsesAnswer)},
+            "/v1/embeddings": {"POST": self._embeddings},
             "/v1/models": {"GET": self._models},
             "/health": {"GET": self._health},
             "/metrics": {"GET": self._metrics},
@@ -43,155 +50,128 @@ class MockApp:
             "/_harness/profile": {"GET": self._get_profile, "PUT": self._put_profile},
         }
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request. A lifespan or websocket scope is not served."""
-        if scope["type"] != "http":
-            raise RuntimeError(f"the mock speaks HTTP only, not {scope['type']}")
-        arrival = asyncio.get_running_loop().time()
+    @property
+    def profile(self) -> Profile:
+        """How it behaves."""
+        return self._attempts.profile
+
+    @profile.setter
+    def profile(self, profile: Profile) -> None:
+        """What is under way goes on as before; slots and limits begin anew."""
+        self._attempts = Attempts(profile, self.seed, self.log, before=self._attempts)
+
+    def handle(self, request: HttpRequest, wire: Wire) -> Exchange:
+        """Begin to answer one HTTP request."""
         try:
-            methods = self._routes.get(scope["path"])
+            methods = self._routes.get(request.path)
             if methods is None:
-                message = f"Invalid URL ({scope['method']} {scope['path']})"
+                message = f"Invalid URL ({request.method} {request.path})"
                 raise ApiError(404, message, code="unknown_url")
-            handler = methods.get(scope["method"])
+            handler = methods.get(request.method)
             if handler is None:
-                message = f"Not allowed to {scope['method']} on {scope['path']}; use {' or '.join(methods)}."
+                message = f"Not allowed to {request.method} on {request.path}; use {' or '.join(methods)}."
                 raise ApiError(405, message, code="method_not_supported")
-            await handler(scope, receive, send, arrival)
+            return handler(request, wire)
         except ApiError as error:
-            self.log.statuses[error.status] += 1
-            await _reply(send, error.status, _json(error.body), JSON, self._error_id())
-        except _ClientGoneError:
-            return
+            return self.refuse(error, wire)
 
-    # -- chat completions
+    def hears(self, request: HttpRequest, wire: Wire) -> Exchange | None:
+        """Whether to read a large body: an exchange when a fault has it that nobody does."""
+        if request.path not in self._routes or request.method != "POST":
+            return None
+        return self._attempts.unread(request, wire)
 
-    async def _chat(self, scope: Message, receive: Receive, send: Send, arrival: float) -> None:
-        request = ChatRequest.parse(await _body(receive))
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name.startswith(b"x-harness")}
-        key = headers.get(b"x-harness-request") or self._next_number()
-        trial = headers.get(b"x-harness-scope", "")
-        seed = _seed(headers.get(b"x-harness-seed")) if b"x-harness-seed" in headers else self.seed
-        attempt = self.log.next_attempt(trial, key)
-        identity = f"{seed}/{trial}/{key}/{attempt}"
-        profile = self.profile
-        answer = Answer(request, length=_length(request, profile), text_key=f"{seed}/{key}", attempt_key=identity)
-        generation = profile.script(seed, key, attempt, tokens=answer.tokens)
-        script = generation if request.stream else generation.all_at_the_end()
-        line = self.log.open(request=key, scope=trial, attempt=attempt, seed=seed, model=request.model, script=script)
-        line["stream"] = request.stream
-        player = Player(receive, send, arrival)
-        writer = Writer(answer, profile, line)
-        try:
-            await player.play(script, writer, line["events"])
-        except BrokenConnectionError:
-            # Returning without the end of the body makes the server drop the connection.
-            return
-        finally:
-            # A server that cancels the application on disconnect must leave a true line too.
-            elapsed = asyncio.get_running_loop().time() - arrival
-            if line["events"][-1]["real_s"] is None:
-                line["disconnected_s"] = elapsed if player.disconnected_s is None else player.disconnected_s
-            self._meter(line, generation, elapsed, request.n)
-            self.log.close(line)
-
-    def _meter(self, line: Line, generation: Script, elapsed: float, choices: int) -> None:
-        """Count tokens: generated until the end or the disconnect; all of an answer that nobody got is wasted."""
-        complete = line["events"][-1]["real_s"] is not None and line["events"][-1]["name"] == "end"
-        tokens = [event.at_s for event in generation.events if event.name == "token"]
-        generated = len(tokens) if complete else sum(at <= elapsed + 1e-9 for at in tokens)
-        line["tokens_generated"] = generated * choices
-        if line["stream"]:
-            sent = sum(entry["name"] == "token" and entry["real_s"] is not None for entry in line["events"])
-            line["tokens_delivered"] = sent * choices
-        elif complete:
-            line["tokens_delivered"] = generated * choices
-        line["tokens_wasted"] = 0 if complete else line["tokens_generated"]
-
-    def _error_id(self) -> tuple[bytes, bytes]:
+    def refuse(self, error: ApiError, wire: Wire) -> Exchange:
+        """Answer with an error in OpenAI's shape, and a request id of its own."""
+        self.log.statuses[error.status] += 1
         number = f"{self.seed}/error/{self.log.statuses.total()}"
-        return b"x-request-id", f"req_{blake2b(number.encode(), digest_size=12).hexdigest()}".encode()
+        name = (b"x-request-id", b"req_" + identifier(number).encode())
+        return _reply(wire, error.status, dump(error.body), JSON, name, *error.headers)
 
-    def _next_number(self) -> str:
-        self._unnamed += 1
-        return str(self._unnamed - 1)
+    def connection_fault(self, number: int) -> Fault | None:
+        """What the `number`th connection meets before any request came over it."""
+        return self._attempts.connection_fault(number)
+
+    # -- answers
+
+    def _answers(self, parse: Callable[[bytes], Question], kind: type[Answer]) -> Handler:
+        def handle(request: HttpRequest, wire: Wire) -> Exchange:
+            return self._attempts.begin(request, wire, parse(request.body), kind)
+
+        return handle
+
+    def _embeddings(self, request: HttpRequest, wire: Wire) -> Exchange:
+        texts = asked.embedding(request.body)
+        question = Question(model=texts.model, prompt_tokens=texts.prompt_tokens, limit=1)
+
+        class Vectors(ChatAnswer):
+            """Vectors instead of a message, at the same times."""
+
+            def body(self, finish_reason: str) -> bytes:  # noqa: ARG002 - vectors are always whole
+                """The whole answer."""
+                return embeddings(texts)
+
+        return self._attempts.begin(request, wire, question, Vectors)
 
     # -- everything else
 
-    async def _models(self, scope: Message, receive: Receive, send: Send, arrival: float) -> None:  # noqa: ARG002 - handlers are called alike
+    def _models(self, request: HttpRequest, wire: Wire) -> Exchange:  # noqa: ARG002 - handlers are called alike
         models = [{"id": name, "object": "model", "created": CREATED, "owned_by": "harness"} for name in MODELS]
-        await _reply(send, 200, _json({"object": "list", "data": models}))
+        return _reply(wire, 200, dump({"object": "list", "data": models}))
 
-    async def _health(self, scope: Message, receive: Receive, send: Send, arrival: float) -> None:  # noqa: ARG002 - as above
-        await _reply(send, 200, _json({"status": "ok", "profile": self.profile.name, "seed": self.seed}))
+    def _health(self, request: HttpRequest, wire: Wire) -> Exchange:  # noqa: ARG002 - as above
+        status = {"status": "ok", "profile": self.profile.name, "seed": self.seed, "timing": self.log.timing()}
+        return _reply(wire, 200, dump(status))
 
-    async def _metrics(self, scope: Message, receive: Receive, send: Send, arrival: float) -> None:  # noqa: ARG002 - as above
-        await _reply(send, 200, self.log.prometheus(), (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"))
+    def _metrics(self, request: HttpRequest, wire: Wire) -> Exchange:  # noqa: ARG002 - as above
+        kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+        return _reply(wire, 200, self.log.prometheus(queued=self._attempts.waiting), kind)
 
-    async def _get_log(self, scope: Message, receive: Receive, send: Send, arrival: float) -> None:  # noqa: ARG002 - as above
+    def _get_log(self, request: HttpRequest, wire: Wire) -> Exchange:  # noqa: ARG002 - as above
         dropped = (b"x-harness-dropped", str(self.log.dropped).encode())
-        await _reply(send, 200, self.log.jsonl(), (b"content-type", b"application/jsonl"), dropped)
+        late = (b"x-harness-late", str(self.log.late).lower().encode())
+        return _reply(wire, 200, self.log.jsonl(), (b"content-type", b"application/jsonl"), dropped, late)
 
-    async def _reset(self, scope: Message, receive: Receive, send: Send, arrival: float) -> None:  # noqa: ARG002 - as above
+    def _reset(self, request: HttpRequest, wire: Wire) -> Exchange:  # noqa: ARG002 - as above
         self.log.reset()
-        self._unnamed = 0
-        await _reply(send, 200, _json({"status": "ok"}))
+        self._attempts = Attempts(self.profile, self.seed, self.log)
+        return _reply(wire, 200, dump({"status": "ok"}))
 
-    async def _get_profile(self, scope: Message, receive: Receive, send: Send, arrival: float) -> None:  # noqa: ARG002 - as above
-        await _reply(send, 200, _json(self.profile.to_dict()))
+    def _get_profile(self, request: HttpRequest, wire: Wire) -> Exchange:  # noqa: ARG002 - as above
+        return _reply(wire, 200, dump(self.profile.to_dict()))
 
-    async def _put_profile(self, scope: Message, receive: Receive, send: Send, arrival: float) -> None:
+    def _put_profile(self, request: HttpRequest, wire: Wire) -> Exchange:
         try:
-            self.profile = Profile.from_dict(json.loads(await _body(receive)))
+            profile = Profile.from_dict(json.loads(request.body))
+            for check in self.checks:
+                check(profile)
+            self.profile = profile
+        except UserError as error:
+            raise ApiError(400, str(error), code="invalid_profile") from None
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"]) or "profile"
             raise ApiError(400, f"{place}: {first['msg']}", param=place, code="invalid_profile") from None
         except (ValueError, RecursionError):
             raise ApiError(400, "The body must be the JSON of a profile.", code="invalid_profile") from None
-        await self._get_profile(scope, receive, send, arrival)
+        return self._get_profile(request, wire)
 
 
-class _ClientGoneError(Exception):
-    """The client went away before its request was read."""
+class _Over:
+    """An exchange that is over as soon as it began."""
+
+    def gone(self) -> None:
+        """Nobody waits for anything."""
+
+    def resume(self) -> None:
+        """All is written."""
 
 
-async def _body(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _ClientGoneError
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MAX_BODY:
-            raise ApiError(413, f"The body is larger than {MAX_BODY} bytes.", code="request_too_large")
-        if not message.get("more_body", False):
-            return b"".join(parts)
+_OVER = _Over()
 
 
-async def _reply(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*(headers or (JSON,)), length]})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _length(request: ChatRequest, profile: Profile) -> int:
-    """The tokens of each choice. Raises ApiError when they are too many together."""
-    length = request.limit or profile.output_tokens
-    if length * request.n > MAX_TOKENS:
-        message = f"Invalid 'n': {request.n} choices of {length} tokens are more than {MAX_TOKENS} together."
-        raise ApiError(400, message, param="n", code="invalid_value")
-    return length
-
-
-def _seed(text: str | None) -> int:
-    try:
-        return int(text or "")
-    except ValueError:
-        raise ApiError(400, "X-Harness-Seed must be an integer.", param="X-Harness-Seed") from None
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+def _reply(wire: Wire, status: int, body: bytes, *headers: Header) -> Exchange:
+    wire.start(status, [*(headers or (JSON,)), (b"content-length", str(len(body)).encode())])
+    wire.send(body)
+    wire.end()
+    return _OVER

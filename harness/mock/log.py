@@ -7,105 +7,210 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
+from harness.mock.metrics import Latency, exposition
 from harness.scripts import NEVER, Script
 
 Line = dict[str, Any]
 
+#: The server is late when the 99th percentile of (real - planned) exceeds so many seconds.
+TIMING_LIMIT_S = 0.02
+
+
+class Entry:
+    """What is planned for one attempt and what became of it; instants are seconds from its arrival, None is never."""
+
+    __slots__ = (
+        "attempt",
+        "delivered",
+        "disconnected_s",
+        "generated",
+        "late_s",
+        "model",
+        "offset_s",
+        "planned",
+        "queued_s",
+        "real",
+        "request",
+        "scope",
+        "script",
+        "sdk_retry",
+        "seed",
+        "served",
+        "status",
+        "stream",
+        "wasted",
+    )
+
+    def __init__(
+        self,
+        *,
+        request: str,
+        scope: str,
+        attempt: int,
+        seed: int,
+        model: str,
+        script: Script,
+        stream: bool = True,
+        sdk_retry: int | None = None,
+        served: int = 0,
+    ) -> None:
+        self.request, self.scope, self.attempt, self.seed = request, scope, attempt, seed
+        self.model, self.script, self.stream = model, script, stream
+        self.sdk_retry, self.served = sdk_retry, served
+        self.status: int | None = None
+        self.queued_s: float | None = 0.0
+        #: What the plan was moved by: the wait for a slot.
+        self.offset_s = 0.0
+        #: Only where the plan was stretched by load, instants instead of the script's.
+        self.planned: dict[int, float] = {}
+        self.real: list[float | None] = [None] * len(script.events)
+        self.late_s = 0.0
+        self.disconnected_s: float | None = None
+        self.generated = self.delivered = self.wasted = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last event of the script was really sent."""
+        return bool(self.real) and self.real[-1] is not None
+
+    def line(self) -> Line:
+        """The entry as plain data."""
+        events = []
+        for number, (event, real_s) in enumerate(zip(self.script.events, self.real, strict=True)):
+            planned_s = self.planned.get(number, event.at_s + self.offset_s)
+            events.append(
+                {"name": event.name, "planned_s": None if planned_s == NEVER else planned_s, "real_s": real_s}
+            )
+        return {
+            "request": self.request,
+            "scope": self.scope,
+            "attempt": self.attempt,
+            "seed": self.seed,
+            "model": self.model,
+            "stream": self.stream,
+            "status": self.status,
+            "fault": self.script.fault,
+            "sdk_retry": self.sdk_retry,
+            "connection_served": self.served,
+            "queued_s": self.queued_s,
+            "events": events,
+            "late_s": self.late_s,
+            "late": self.late_s > TIMING_LIMIT_S,
+            "disconnected_s": self.disconnected_s,
+            "tokens_generated": self.generated,
+            "tokens_delivered": self.delivered,
+            "tokens_wasted": self.wasted,
+        }
+
 
 class TruthLog:
-    """One line per attempt, in order of arrival; the oldest are dropped beyond `keep`."""
+    """One entry per attempt, in order of arrival; the oldest are dropped beyond `keep`."""
 
     def __init__(self, keep: int = 100_000) -> None:
-        self._lines: deque[Line] = deque(maxlen=keep)
-        #: Lines under way, by identity; after a reset, the totals leave out what began before it.
+        self._entries: deque[Entry] = deque(maxlen=keep)
+        #: Entries under way, by identity; after a reset, the totals leave out what began before it.
         self._open: set[int] = set()
-        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._attempts: dict[tuple[str, str], int] = {}
         self.arrived = 0
         self.counts: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
+        self.faults: Counter[str] = Counter()
+        #: Seconds by which events were sent later than planned.
+        self.lateness = Latency()
 
     def __iter__(self) -> Iterator[Line]:
-        return iter(self._lines)
+        return (entry.line() for entry in self._entries)
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._entries)
 
     @property
     def dropped(self) -> int:
         """How many lines are no longer kept."""
-        return self.arrived - len(self._lines)
+        return self.arrived - len(self._entries)
+
+    @property
+    def late(self) -> bool:
+        """Whether the server itself is too late to judge others: p99 of (real - planned) above the limit."""
+        return self.lateness.quantile(0.99) > TIMING_LIMIT_S
 
     def next_attempt(self, scope: str, request: str) -> int:
         """Count an attempt of a request within its scope, from 1."""
-        self._attempts[scope, request] += 1
-        return self._attempts[scope, request]
+        key = scope, request
+        number = self._attempts[key] = self._attempts.get(key, 0) + 1
+        return number
 
-    def open(self, *, request: str, scope: str, attempt: int, seed: int, model: str, script: Script) -> Line:
-        """Write what is planned for an attempt; the caller fills in what happens. A time of null is never."""
-        line: Line = {
-            "request": request,
-            "scope": scope,
-            "attempt": attempt,
-            "seed": seed,
-            "model": model,
-            "status": None,
-            "fault": script.fault,
-            "events": [
-                {"name": event.name, "planned_s": None if event.at_s == NEVER else event.at_s, "real_s": None}
-                for event in script.events
-            ],
-            "disconnected_s": None,
-            "tokens_generated": 0,
-            "tokens_delivered": 0,
-            "tokens_wasted": 0,
-        }
+    def attempts(self, scope: str, request: str) -> int:
+        """How many attempts of a request there were."""
+        return self._attempts.get((scope, request), 0)
+
+    def open(self, entry: Entry) -> Entry:
+        """Write what is planned for an attempt; the caller fills in what happens."""
         self.arrived += 1
         self.counts["in_flight"] += 1
-        self._lines.append(line)
-        self._open.add(id(line))
-        return line
+        self._entries.append(entry)
+        self._open.add(id(entry))
+        return entry
 
-    def close(self, line: Line) -> None:
+    def close(self, entry: Entry) -> None:
         """Add a finished attempt to the totals."""
         self.counts["in_flight"] -= 1
-        if id(line) not in self._open:
+        if id(entry) not in self._open:
             return
-        self._open.remove(id(line))
-        self.counts["disconnects"] += line["disconnected_s"] is not None
-        self.counts["faults"] += line["fault"] is not None
-        for kind in ("generated", "delivered", "wasted"):
-            self.counts[kind] += line[f"tokens_{kind}"]
-        if line["status"] is not None:
-            self.statuses[line["status"]] += 1
+        self._open.remove(id(entry))
+        counts = self.counts
+        if entry.disconnected_s is not None:
+            counts["disconnects"] += 1
+        if entry.script.fault is not None:
+            self.faults[entry.script.fault] += 1
+        counts["generated"] += entry.generated
+        counts["delivered"] += entry.delivered
+        counts["wasted"] += entry.wasted
+        if entry.status is not None:
+            self.statuses[entry.status] += 1
 
     def reset(self) -> None:
         """Forget lines, attempt numbers and totals; attempts under way stay in flight."""
         in_flight = self.counts["in_flight"]
-        self.__init__(self._lines.maxlen or 0)  # type: ignore[misc]  # the same object, as new: others hold on to it
+        self.__init__(self._entries.maxlen or 0)  # type: ignore[misc]  # the same object, as new: others hold on to it
         self.counts["in_flight"] = in_flight
 
     def jsonl(self) -> bytes:
         """Every kept line as JSON Lines."""
-        return b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in self._lines)
+        return b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in self)
 
-    def prometheus(self) -> bytes:
+    def timing(self) -> dict[str, float | bool]:
+        """How exact the server is by its own account, in seconds."""
+        return {
+            "p50_s": self.lateness.quantile(0.5),
+            "p99_s": self.lateness.quantile(0.99),
+            "max_s": self.lateness.largest,
+            "limit_s": TIMING_LIMIT_S,
+            "late": self.late,
+        }
+
+    def prometheus(self, *, queued: int = 0) -> bytes:
         """The totals in Prometheus' text format."""
+        counts = self.counts
         rows = [
-            ("harness_mock_attempts_total", "counter", "Attempts that arrived.", self.arrived),
-            ("harness_mock_in_flight", "gauge", "Attempts being answered.", self.counts["in_flight"]),
+            ("attempts_total", "counter", "Attempts that arrived.", [("", self.arrived)]),
+            ("in_flight", "gauge", "Attempts being answered.", [("", counts["in_flight"])]),
+            ("queued", "gauge", "Attempts that wait for a slot.", [("", queued)]),
+            ("disconnects_total", "counter", "Attempts that the client gave up.", [("", counts["disconnects"])]),
+            ("tokens_generated_total", "counter", "Tokens generated.", [("", counts["generated"])]),
+            ("tokens_delivered_total", "counter", "Tokens sent.", [("", counts["delivered"])]),
+            ("tokens_wasted_total", "counter", "Tokens of answers nobody got.", [("", counts["wasted"])]),
             (
-                "harness_mock_disconnects_total",
+                "faults_total",
                 "counter",
-                "Attempts that the client gave up.",
-                self.counts["disconnects"],
+                "Attempts that met a fault.",
+                [(f'{{fault="{name}"}}', count) for name, count in sorted(self.faults.items())],
             ),
-            ("harness_mock_faults_total", "counter", "Attempts that met a fault.", self.counts["faults"]),
-            ("harness_mock_tokens_generated_total", "counter", "Tokens generated.", self.counts["generated"]),
-            ("harness_mock_tokens_delivered_total", "counter", "Tokens sent.", self.counts["delivered"]),
-            ("harness_mock_tokens_wasted_total", "counter", "Tokens of answers nobody got.", self.counts["wasted"]),
+            (
+                "responses_total",
+                "counter",
+                "Responses by status.",
+                [(f'{{status="{status}"}}', count) for status, count in sorted(self.statuses.items())],
+            ),
         ]
-        lines = [f"# HELP {name} {text}\n# TYPE {name} {kind}\n{name} {value}" for name, kind, text, value in rows]
-        name = "harness_mock_responses_total"
-        lines.append(f"# HELP {name} Responses by status.\n# TYPE {name} counter")
-        lines += [f'{name}{{status="{status}"}} {count}' for status, count in sorted(self.statuses.items())]
-        return ("\n".join(lines) + "\n").encode()
+        return exposition(rows) + self.lateness.exposition("timing_error_seconds", "Real minus planned time of events.")

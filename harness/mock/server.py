@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import ipaddress
 import json
 import signal
@@ -13,66 +14,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
-
 from harness.errors import UserError
 from harness.mock.app import MockApp
+from harness.mock.listener import serving
 from harness.profiles import Profile
 from harness.profiles.describe import describe
 
 _EXAMPLE = '{"model": "mock", "messages": [{"role": "user", "content": "hi"}]}'
 
 START_LIMIT_S = 30.0
-#: A connection without a request is kept this long; a pooled one must outlive the pauses between batches.
-KEEP_ALIVE_S = 3600
-#: What is still being answered when the server closes may take this long to notice.
-CLOSE_LIMIT_S = 1.0
-
-
-@asynccontextmanager
-async def serving(app: MockApp, host: str | Sequence[str] = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
-    """Serve the application at one address or several on the running loop, real or virtual, and yield the port.
-
-    At the end connections are closed and what the application still plays is told that its client has gone.
-    """
-    config = uvicorn.Config(
-        app,
-        lifespan="off",
-        ws="none",
-        proxy_headers=False,
-        access_log=False,
-        log_config=None,
-        # A fault that breaks a connection is no error of the application.
-        log_level="critical",
-        timeout_keep_alive=KEEP_ALIVE_S,
-        server_header=False,
-    )
-    config.load()
-    state = ServerState()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: HttpToolsProtocol(config=config, server_state=state, app_state={}), host, port
-    )
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for connection in list(state.connections):
-            if connection.transport is not None:
-                connection.transport.close()
-        if state.tasks:
-            await asyncio.wait(list(state.tasks), timeout=CLOSE_LIMIT_S)
-        # A client that reads no further would keep its connection, and what plays to it, open for ever.
-        for connection in list(state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
-        await asyncio.gather(*state.tasks, return_exceptions=True)
 
 
 class ServerProcess:
@@ -165,11 +119,19 @@ def serve_forever(
         ) from None
 
 
+def settle() -> None:
+    """Let the garbage collector look rarely: answers leave no cycles, and what the log keeps is not garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+
+
 async def _serve(app: MockApp, host: str, found: Sequence[str], port: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    settle()
     async with serving(app, found, port) as chosen:
         url = f"http://{f'[{host}]' if ':' in host else host}:{chosen}/v1"
         _tell(f"serving profile {app.profile.name} with seed {app.seed} at {url} (Ctrl-C stops it)")
@@ -236,6 +198,7 @@ def _child() -> None:
     app = MockApp(Profile.from_dict(settings["profile"]), seed=settings["seed"])
 
     async def main() -> None:
+        settle()
         async with serving(app) as port:
             sys.stdout.write(json.dumps({"port": port}) + "\n")
             sys.stdout.flush()

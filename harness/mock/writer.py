@@ -1,107 +1,154 @@
-"""Turn the events of a script into the messages of an ASGI answer."""
+"""Put the events of a script on a wire."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property
+import math
+from collections import deque
+from collections.abc import Sequence
+from email.utils import formatdate
 
-from harness.mock.chat import Answer
-from harness.mock.log import Line
-from harness.mock.player import BrokenConnectionError, Message
-from harness.profiles import Profile
+from harness.clock import wall_time
+from harness.mock.answers import Answer
+from harness.mock.log import Entry
 from harness.scripts import Event, Reply
-
-Header = tuple[bytes, bytes]
+from harness.wire import Header, Wire
 
 STREAM: Header = (b"content-type", b"text/event-stream; charset=utf-8")
 JSON: Header = (b"content-type", b"application/json")
-# The mock limits nothing yet; clients that read these headers find what an idle account shows.
-RATE_LIMITS: tuple[Header, ...] = (
-    (b"x-ratelimit-limit-requests", b"10000"),
-    (b"x-ratelimit-limit-tokens", b"2000000"),
-    (b"x-ratelimit-remaining-requests", b"9999"),
-    (b"x-ratelimit-remaining-tokens", b"1999999"),
-    (b"x-ratelimit-reset-requests", b"6ms"),
-    (b"x-ratelimit-reset-tokens", b"0s"),
-)
 
 
 class Writer:
-    """The messages of one answer; what is due at one instant leaves in one piece."""
+    """Writes one answer; what is due at one instant leaves in one piece.
 
-    def __init__(self, answer: Answer, profile: Profile, line: Line) -> None:
+    `natural_length` is the length in tokens of an answer that nothing cuts short, `headers` go with every response.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_body_text",
+        "_entry",
+        "_finish",
+        "_more",
+        "_per_chunk",
+        "_ready",
+        "_sent",
+        "_token",
+        "_wire",
+    )
+
+    def __init__(
+        self,
+        wire: Wire,
+        answer: Answer,
+        entry: Entry,
+        *,
+        per_chunk: int,
+        natural_length: int,
+        headers: Sequence[Header],
+    ) -> None:
+        self._wire = wire
         self._answer = answer
-        self._per_chunk = profile.tokens_per_chunk
-        self._finish = answer.finish_reason(profile.output_tokens)
-        self._line = line
+        self._entry = entry
+        self._per_chunk = per_chunk
+        self._finish = answer.finish_reason(natural_length)
+        self._more = headers
         self._token = 0
         self._sent = 0
-
-    def write(self, events: list[Event]) -> Iterable[Message]:
-        """The messages for events that are due together. Raises BrokenConnectionError at a `break`."""
-        body = b""
-        more = True
-        for event in events:
-            if event.name == "headers":
-                self._line["status"] = 200
-                yield {"type": "http.response.start", "status": 200, "headers": self._headers()}
-            elif event.name == "end":
-                more = False
-            elif event.reply is not None:
-                yield self._start(event.reply)
-                body, more = event.reply.body, False
-            elif event.name == "break":
-                if body:
-                    yield {"type": "http.response.body", "body": body, "more_body": True}
-                raise BrokenConnectionError
-            else:
-                body += self._chunk(event)
-        if body or not more:
-            yield {"type": "http.response.body", "body": body, "more_body": more}
+        #: Bodies of the events to come, when their length had to be known beforehand.
+        self._ready: deque[bytes] | None = None
+        self._body_text: bytes | None = None
 
     @property
     def held(self) -> int:
         """How many of the latest tokens wait for their chunk to fill up."""
         return self._token - self._sent
 
-    def _start(self, reply: Reply) -> Message:
-        self._line["status"] = reply.status
-        own = [(name.encode(), value.encode()) for name, value in reply.headers]
-        content = [
-            (b"content-type", reply.content_type.encode()),
-            (b"content-length", str(len(reply.body)).encode()),
-            (b"x-request-id", self._request_id),
-        ]
-        return {"type": "http.response.start", "status": reply.status, "headers": [*content, *own]}
+    def write(self, events: Sequence[Event], later: Sequence[Event]) -> None:
+        """Write events that are due together; `later` are those that the script still holds after them."""
+        wire = self._wire
+        body: list[bytes] = []
+        for number, event in enumerate(events):
+            name = event.name
+            if name == "headers":
+                rest = (*events[number + 1 :], *later) if event.length_error else ()
+                self._start(200, self._content(event.length_error, rest))
+            elif name == "end":
+                wire.send(b"".join(body))
+                wire.end()
+                return
+            elif event.reply is not None:
+                self._reply(event.reply)
+                return
+            elif name == "unread":
+                wire.neglect()
+            elif name in _DROPS:
+                wire.send(b"".join(body))
+                wire.drop(reset=name == "reset")
+                return
+            elif name in _DENIALS:
+                wire.deny(refused=name == "refused")
+                return
+            else:
+                body.append(self._ready.popleft() if self._ready is not None else self._body(event))
+        wire.send(b"".join(body))
+        wire.flush()
 
-    def _chunk(self, event: Event) -> bytes:
-        if event.name == "token":
+    def noise(self, event: Event) -> None:
+        """Write what breaks a silence."""
+        self._wire.send(event.data)
+        self._wire.flush()
+
+    def _start(self, status: int, content: list[Header]) -> None:
+        self._entry.status = status
+        self._wire.start(status, [*content, (b"x-request-id", b"req_" + self._answer.unique.encode()), *self._more])
+
+    def _reply(self, reply: Reply) -> None:
+        own = [(name.encode(), value.encode()) for name, value in reply.headers]
+        if reply.retry_date_s is not None:
+            # A date has no fractions of a second: rounded up, nobody comes back too early.
+            own.append((b"retry-after", formatdate(math.ceil(wall_time() + reply.retry_date_s), usegmt=True).encode()))
+        length = (b"content-length", str(len(reply.body)).encode())
+        self._start(reply.status, [(b"content-type", reply.content_type.encode()), length, *own])
+        self._wire.send(reply.body)
+        self._wire.end()
+
+    def _content(self, length_error: int, rest: Sequence[Event]) -> list[Header]:
+        """Type of the body, and its length where one is stated."""
+        if not self._answer.question.stream:
+            return [JSON, (b"content-length", str(max(0, len(self._whole) + length_error)).encode())]
+        if not length_error:
+            return [STREAM]
+        self._ready = deque(self._body(event) for event in rest if event.name not in {"noise", "end"})
+        length = max(0, sum(map(len, self._ready)) + length_error)
+        return [STREAM, (b"content-length", str(length).encode())]
+
+    def _body(self, event: Event) -> bytes:
+        name = event.name
+        if name == "token":
             return self._next_token()
-        if event.name == "role":
-            return self._answer.role_chunk()
-        if event.name == "finish":
-            return self._answer.finish_chunk(self._finish)
-        if event.name == "usage":
-            return self._answer.usage_chunk()
-        if event.name == "done":
-            return b"data: [DONE]\n\n" if self._answer.request.stream else self._whole
-        return event.data
+        if name == "role":
+            return self._answer.opening()
+        if name == "finish":
+            return self._answer.finish(self._finish)
+        if name == "usage":
+            return self._answer.usage()
+        if name == "done":
+            return self._answer.done() if self._answer.question.stream else self._whole
+        return b"" if name == "noise" else event.data
 
     def _next_token(self) -> bytes:
         self._token += 1
         if self._token - self._sent < self._per_chunk and self._token < self._answer.tokens:
             return b""
         start, self._sent = self._sent, self._token
-        return self._answer.token_chunk(start, self._token)
-
-    @cached_property
-    def _whole(self) -> bytes:
-        return self._answer.body(self._finish)
+        return self._answer.part(start, self._token)
 
     @property
-    def _request_id(self) -> bytes:
-        return f"req_{self._answer.id.removeprefix('chatcmpl-')}".encode()
+    def _whole(self) -> bytes:
+        if self._body_text is None:
+            self._body_text = self._answer.body(self._finish)
+        return self._body_text
 
-    def _headers(self) -> list[Header]:
-        kind = [STREAM] if self._answer.request.stream else [JSON, (b"content-length", str(len(self._whole)).encode())]
-        return [*kind, (b"x-request-id", self._request_id), (b"openai-processing-ms", b"0"), *RATE_LIMITS]
+
+_DROPS = {"break", "reset"}
+_DENIALS = {"refused", "unreachable"}

@@ -7,17 +7,20 @@ import random
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from email.utils import mktime_tz, parsedate_tz
 from functools import cache
 from typing import Any
 
 import httpx2
 from openai import AsyncOpenAI
 from openai._base_client import get_platform
-from openai._constants import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT
+from openai._constants import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT, MAX_RETRY_AFTER_DELAY
 
+from harness.clock import wall_time
 from harness.draws import uniform
-from harness.openai_adapter.direct import AsgiApp, DirectTransport
-from harness.openai_adapter.trace import ENCODINGS, Recording, Trace, current_trace
+from harness.openai_adapter.direct import DirectTransport
+from harness.openai_adapter.trace import ENCODINGS, Recording, current_trace
+from harness.wire import App
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Endpoint:
     api_key: str = field(repr=False)
     model: str
     is_mock: bool
-    app: AsgiApp | None = None
+    app: App | None = None
     scope: str = ""
     seed: int = 0
     time_scale: float = 1.0
@@ -108,17 +111,32 @@ class _KeyedClient(AsyncOpenAI):
         """What the SDK's own client sends, so that a server cannot tell the two apart."""
         return f"AsyncOpenAI/Python {self._version}"
 
-    def _calculate_retry_timeout(self, *args: Any, **settings: Any) -> float:
+    def _calculate_retry_timeout(
+        self, remaining_retries: int, options: Any, response_headers: httpx2.Headers | None = None
+    ) -> float:
+        # A server's own word is already in its time; only the SDK's back-off has to be put into it.
+        told = self._parse_retry_after_header(response_headers)
+        obeyed = told is not None and 0 < told <= MAX_RETRY_AFTER_DELAY
+        scale = 1.0 if obeyed else self.endpoint.time_scale
+        arguments = remaining_retries, options, response_headers
         trace = current_trace.get()
         if trace is None:
-            return super()._calculate_retry_timeout(*args, **settings) * self.endpoint.time_scale
+            return super()._calculate_retry_timeout(*arguments) * scale
         # The SDK draws its jitter from Python's global generator, which is put back as it was.
         state = random.getstate()
         try:
             random.seed(uniform(self.endpoint.seed, trace.key, len(trace.recordings), "back-off"))
-            return super()._calculate_retry_timeout(*args, **settings) * self.endpoint.time_scale
+            return super()._calculate_retry_timeout(*arguments) * scale
         finally:
             random.setstate(state)
+
+    def _parse_retry_after_header(self, response_headers: httpx2.Headers | None = None) -> float | None:
+        # The SDK compares a date with the machine's clock, which stands still in virtual time.
+        if response_headers is not None and self.endpoint.is_mock:
+            date = parsedate_tz(response_headers.get("retry-after"))
+            if date is not None:
+                response_headers = httpx2.Headers({"retry-after": str(mktime_tz(date) - wall_time())})
+        return super()._parse_retry_after_header(response_headers)
 
 
 def open_client(endpoint: Endpoint, *, max_retries: int) -> AsyncOpenAI:
@@ -168,5 +186,3 @@ def _tls_context() -> ssl.SSLContext:
 
 
 _platform = cache(get_platform)
-
-__all__ = ["Endpoint", "RecordingClient", "Trace", "open_client"]

@@ -11,7 +11,8 @@ from typing import Protocol
 from harness.config import Cell, Experiment
 from harness.errors import UserError
 from harness.mock.app import MockApp
-from harness.mock.server import ServerProcess, serving
+from harness.mock.listener import serving
+from harness.mock.server import ServerProcess
 from harness.openai_adapter import Endpoint
 from harness.profiles import Profile
 from harness.runner.preflight import check_reachable

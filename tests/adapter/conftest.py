@@ -13,6 +13,7 @@ import openai
 from harness import clock
 from harness.openai_adapter import Endpoint, Trace, current_trace, open_client
 from harness.records import Attempt
+from tests.apps import Asgi
 
 HEADERS = [(b"content-type", b"text/event-stream")]
 ARGUMENTS: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -61,7 +62,7 @@ def record(
     async def main() -> tuple[Attempt, ...]:
         trace = Trace("r")
         current_trace.set(trace)
-        place = Endpoint("http://mock/v1", "secret-key", "m", is_mock=True, app=app, **endpoint)
+        place = Endpoint("http://mock/v1", "secret-key", "m", is_mock=True, app=Asgi(app), **endpoint)
         async with open_client(place, max_retries=max_retries) as client:
             with contextlib.suppress(openai.OpenAIError):
                 answer = await client.chat.completions.create(**ARGUMENTS, stream=stream, timeout=timeout)

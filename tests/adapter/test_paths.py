@@ -8,9 +8,9 @@ import openai
 import pytest
 
 from harness import clock
-from harness.mock.server import serving
 from harness.openai_adapter import Endpoint, Trace, current_trace, open_client
 from tests.adapter.conftest import ARGUMENTS, DONE, FINISH, HEADERS, HELLO, ROLE, event, server
+from tests.apps import Asgi, listening
 
 URL = "http://127.0.0.1:8000/v1"
 
@@ -31,8 +31,8 @@ def play(app, *, direct: bool, key: str = "k"):
 
     async def main():
         if direct:
-            return await ask(Endpoint(URL, key, "m", is_mock=True, app=app))
-        async with serving(app, port=8000):
+            return await ask(Endpoint(URL, key, "m", is_mock=True, app=Asgi(app)))
+        async with listening(Asgi(app), 8000):
             return await ask(Endpoint(URL, key, "m", is_mock=True))
 
     return clock.run(main, clock="virtual")

@@ -9,9 +9,12 @@ import openai
 import pytest
 
 from harness import clock
+from harness.mock.app import MockApp
 from harness.openai_adapter import DirectTransport, Endpoint, Trace, current_trace, open_client
 from harness.openai_adapter.trace import Recording
+from harness.profiles import Profile
 from tests.adapter.conftest import ARGUMENTS, DONE, FINISH, HELLO, ROLE, event, record, server
+from tests.apps import Asgi
 
 
 def test_the_instants_of_an_attempt():
@@ -116,7 +119,9 @@ def test_a_cancelled_attempt_is_recorded_and_the_server_is_told():
     async def main():
         trace = Trace("r")
         current_trace.set(trace)
-        async with open_client(Endpoint("http://mock/v1", "k", "m", is_mock=True, app=app), max_retries=0) as client:
+        async with open_client(
+            Endpoint("http://mock/v1", "k", "m", is_mock=True, app=Asgi(app)), max_retries=0
+        ) as client:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(3):
                     await client.chat.completions.create(**ARGUMENTS)
@@ -237,24 +242,27 @@ def test_a_proxy_of_the_environment_never_catches_the_mock(monkeypatch):
     assert clock.run(main, clock="virtual") == [False, True]
 
 
-def test_the_direct_transport_leaves_no_task_behind():
-    """Answered, timed out, refused: after closing nothing of it runs."""
+def test_the_direct_transport_leaves_nothing_behind():
+    """Answered, timed out, broken off: after closing no task and no timer of it is left."""
 
     async def main():
-        for steps in ((1.0, 200, HELLO, None), (99.0, 200, None), (1.0, RuntimeError("x"))):
-            async with httpx2.AsyncClient(transport=DirectTransport(server(*steps)), timeout=5) as client:
+        loop = asyncio.get_running_loop()
+        for fault in (None, "hang_before_headers", "drop_before_headers", "mid_stream_stall", "connect_blackhole"):
+            faults = [{"kind": fault, "probability": 1}] if fault else []
+            app = MockApp(Profile.from_dict({"name": "p", "headers": 1.0, "between_tokens": 9.0, "faults": faults}))
+            async with httpx2.AsyncClient(transport=DirectTransport(app), timeout=5) as client:
                 with contextlib.suppress(httpx2.TransportError):
-                    await client.get("http://mock/")
-        return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+                    await client.post("http://mock/v1/chat/completions", json=ARGUMENTS | {"max_tokens": 2})
+        return asyncio.all_tasks() - {asyncio.current_task()}, [h for h in loop._scheduled if not h.cancelled()]
 
-    assert clock.run(main, clock="virtual") == []
+    assert clock.run(main, clock="virtual") == (set(), [])
 
 
 def test_closing_takes_no_time():
     """An application that sleeps on after its client has gone does not hold it up."""
 
     async def main():
-        async with httpx2.AsyncClient(transport=DirectTransport(server(99.0, 200, None)), timeout=5) as client:
+        async with httpx2.AsyncClient(transport=DirectTransport(Asgi(server(99.0, 200, None))), timeout=5) as client:
             with contextlib.suppress(httpx2.ReadTimeout):
                 await client.get("http://mock/")
         return asyncio.get_running_loop().time()

@@ -18,9 +18,11 @@ from harness import Llm, clock
 from harness.config.files import members
 from harness.llm import log_retry
 from harness.mock.app import MockApp
-from harness.mock.server import ServerProcess, serving
+from harness.mock.listener import serving
+from harness.mock.server import ServerProcess
 from harness.openai_adapter import DirectTransport
 from harness.profiles import Profile
+from tests.apps import Asgi, listening
 
 HELLO = [{"role": "user", "content": "Write 1 random tokens"}]
 LONG_ANSWER = Profile.from_dict(yaml.safe_load(members("profile")["long_answer"].read_text()))
@@ -38,7 +40,7 @@ def play(scene: Callable, app) -> object:
     """Play a scene in virtual time with an application at URL; returns its result and the seconds it took."""
 
     async def main():
-        async with serving(app, port=8000):
+        async with serving(app, port=8000) if isinstance(app, MockApp) else listening(Asgi(app), 8000):
             before = asyncio.get_running_loop().time()
             result = await scene()
             return result, asyncio.get_running_loop().time() - before
@@ -65,7 +67,7 @@ class Scripted:
         request = json.loads((await receive())["body"])
         prompt = request["messages"][0]["content"]
         self.seen.append(prompt)
-        self.clients.add(tuple(scope["client"]))
+        self.clients.add(scope["connection"])
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(self.delay(prompt))

@@ -124,8 +124,8 @@ def test_the_server_process_loads_neither_the_sdk_nor_pandas():
     """It starts in a fraction of a second and measures nothing but its own time."""
     code = "import sys, harness.mock.server; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "uvicorn" in loaded
-    assert not {"openai", "httpx2", "pandas", "numpy", "matplotlib", "hydra", "scipy"} & set(loaded)
+    assert "httptools" in loaded
+    assert not {"openai", "httpx2", "pandas", "numpy", "matplotlib", "hydra", "scipy", "uvicorn"} & set(loaded)
 
 
 def test_a_server_process_that_fails_says_why():

@@ -8,7 +8,10 @@ import pytest
 
 from harness import clock
 from harness.mock.app import MockApp
+from harness.mock.log import Entry, TruthLog
 from harness.profiles import Profile
+from harness.scripts import Event, Script
+from harness.wire import Connection, HttpRequest
 from tests.mock.conftest import CHAT, STEPS, Mock, ask
 
 
@@ -60,24 +63,28 @@ def test_a_token_is_sent_when_its_chunk_is():
     assert [(line["tokens_generated"], line["tokens_delivered"]) for line in mock.app.log] == [(3, 2), (5, 5)]
 
 
-def test_what_a_server_could_not_send_is_not_called_sent():
-    """An attempt that is cancelled while its bytes wait for the client was given up, and delivered nothing."""
-    app = MockApp(Profile("p"))
-    scope = {"type": "http", "path": CHAT, "method": "POST", "headers": []}
-    body = [{"type": "http.request", "body": json.dumps(ask(stream=True)).encode(), "more_body": False}]
+class Deaf:
+    """A wire to a client that does not read."""
 
-    async def receive() -> dict[str, object]:
-        return body.pop() if body else await asyncio.Event().wait()
+    full, connecting = True, False
+
+    def __init__(self):
+        self.connection = Connection()
+
+
+def test_what_a_server_could_not_send_is_not_called_sent():
+    """An attempt whose bytes wait for the client until it goes away was given up, and delivered nothing."""
+    app = MockApp(Profile("p"))
 
     async def main() -> None:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(3):
-                await app(scope, receive, lambda _: asyncio.Event().wait())
+        exchange = app.handle(HttpRequest("POST", CHAT, {}, json.dumps(ask(stream=True)).encode()), Deaf())
+        await asyncio.sleep(3)
+        exchange.gone()
 
     clock.run(main, clock="virtual")
     (line,) = app.log
     assert {event["real_s"] for event in line["events"]} == {None}
-    assert (line["disconnected_s"], line["tokens_delivered"]) == (3.0, 0)
+    assert (line["disconnected_s"], line["tokens_delivered"], line["tokens_wasted"]) == (3.0, 0, 1)
 
 
 def test_a_stall_for_ever_is_planned_as_null():
@@ -133,12 +140,10 @@ def test_the_log_is_json_lines_and_can_be_reset(instant):
 
 def test_a_long_log_drops_its_oldest_lines_and_says_so():
     """Memory stays bounded."""
-    from harness.mock.log import TruthLog
-    from harness.scripts import Event, Script
-
     log = TruthLog(keep=3)
     for i in range(5):
-        log.open(request=str(i), scope="", attempt=1, seed=0, model="m", script=Script((Event("headers", 0.0),)))
+        script = Script((Event("headers", 0.0),))
+        log.open(Entry(request=str(i), scope="", attempt=1, seed=0, model="m", script=script))
     assert [line["request"] for line in log] == ["2", "3", "4"]
     assert log.dropped == 2
 
@@ -156,7 +161,8 @@ def test_metrics_are_prometheus_text(mock):
 
 def test_health_names_the_profile(mock):
     """A script that waits for the server can see what it serves."""
-    assert mock.play(lambda client: client.get("/health")).json() == {"status": "ok", "profile": "steps", "seed": 3}
+    health = mock.play(lambda client: client.get("/health")).json()
+    assert (health["status"], health["profile"], health["seed"]) == ("ok", "steps", 3)
 
 
 def test_the_profile_can_be_changed_while_it_runs(mock):

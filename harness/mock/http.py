@@ -1,0 +1,338 @@
+"""HTTP/1.1 on an asyncio transport, for an application that may break its rules."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections import deque
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import httptools
+
+from harness.mock.app import MockApp
+from harness.mock.request import MAX_BODY, ApiError, too_large
+from harness.wire import Connection, Exchange, Header, HttpRequest
+
+MAX_HEAD = 64 * 2**10
+#: A body beyond this is read only when the application wants it.
+LARGE_BODY = 64 * 2**10
+#: A request must be there so many seconds after its first byte.
+REQUEST_LIMIT_S = 60.0
+
+_NO_LINGER = struct.pack("ii", 1, 0)
+
+
+def reset(transport: asyncio.BaseTransport) -> None:
+    """Close a connection with RST."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()
+
+
+class Server:
+    """What the connections of one server share."""
+
+    def __init__(self, app: MockApp) -> None:
+        self.app = app
+        self.connections: dict[HttpConnection, None] = {}
+
+    def close(self) -> None:
+        """Tell every answer under way that its client has gone, and drop every connection."""
+        for connection in list(self.connections):
+            connection.shut()
+
+
+class HttpConnection(asyncio.Protocol):
+    """One connection: parses requests, lets the application answer one after the other."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._app = server.app
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[HttpRequest, bool]] = deque()
+        self._wire: _HttpWire | None = None
+        self._limit: asyncio.TimerHandle | None = None
+        self._ended_at = 0.0
+        self._deaf = False
+        #: Whether the client offered another protocol, after which the parser reads nothing more.
+        self._offered = False
+        self._begin()
+        self.facts = Connection()
+
+    # -- the transport's calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - it is what TCP servers give
+        self.transport = transport
+        self._server.connections[self] = None
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - however it was lost
+        """The client has gone, or was made to go."""
+        self._server.connections.pop(self, None)
+        self._unlimit()
+        self._waiting.clear()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.lost()
+
+    def eof_received(self) -> bool:
+        """The client sends no more, which for HTTP clients means that it has gone."""
+        return False
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is written to."""
+        if self._wire is not None:
+            self._wire.full = True
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        if self._wire is not None:
+            self._wire.full = False
+            if self._wire.exchange is not None:
+                self._wire.exchange.resume()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of one request or several."""
+        if self._deaf:
+            return
+        if self._offered:
+            self._after_offer(data)
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._after_offer(data[offer.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self._reject(ApiError(400, "We could not parse your HTTP request.", code="bad_request"))
+            return
+        if self._partial and self._limit is None:
+            self._limit = self._loop.call_later(REQUEST_LIMIT_S, self._too_slow)
+        if not self._whole_head:
+            self._head_size += len(data)
+            if self._head_size > MAX_HEAD:
+                self._reject(ApiError(431, f"The headers are larger than {MAX_HEAD} bytes.", code="headers_too_large"))
+
+    def shut(self) -> None:
+        """The server ends."""
+        if self._wire is not None:
+            self._wire.lost()
+            self._wire = None
+        # What a client does not read would keep its connection open for ever.
+        (self.transport.abort if self.transport.get_write_buffer_size() else self.transport.close)()
+
+    # -- the parser's calls
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self._begin()
+        self._partial = True
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the request's target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is there; a client may wait for leave to send the body."""
+        self._whole_head = True
+        if self._headers.get(b"expect", b"").lower() == b"100-continue":
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        if self._deaf:
+            return
+        self._parts.append(body)
+        before = self._size
+        self._size += len(body)
+        if self._size > MAX_BODY:
+            self._reject(too_large())
+        elif before <= LARGE_BODY < self._size and self._wire is None:
+            wire = _HttpWire(self, keep_alive=False)
+            exchange = self._app.hears(self._request(), wire)
+            if exchange is not None:
+                self._wire, wire.exchange = wire, exchange
+
+    def on_message_complete(self) -> None:
+        """The request is whole; but for its body, when the client offers another protocol with it."""
+        if self._parser.should_upgrade():
+            self._offered = True
+            return
+        self._partial = False
+        self._unlimit()
+        if self._deaf:
+            return
+        keep_alive = self._parser.should_keep_alive()
+        request = self._request()
+        if self._wire is not None:
+            # The answers to pipelined requests go out in order.
+            self._waiting.append((request, keep_alive))
+            self.transport.pause_reading()
+        else:
+            self._answer(request, keep_alive=keep_alive)
+
+    # -- requests
+
+    def _after_offer(self, data: bytes) -> None:
+        """Answer in HTTP/1.1 all the same, which nobody has to leave."""
+        if data:
+            self.on_body(data)
+        length = self._headers.get(b"content-length", b"0")
+        if self._size >= (int(length) if length.isdigit() else 0) and self._partial and not self._deaf:
+            self._partial = False
+            self._deaf = True
+            self._unlimit()
+            self._answer(self._request(), keep_alive=False)
+
+    def _begin(self) -> None:
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._parts: list[bytes] = []
+        self._size = self._head_size = 0
+        self._partial = self._whole_head = False
+
+    def _request(self) -> HttpRequest:
+        path = self._url.partition(b"?")[0].decode("latin-1")
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        return HttpRequest(self._parser.get_method().decode(), path, self._headers, body)
+
+    def _answer(self, request: HttpRequest, *, keep_alive: bool) -> None:
+        if self.facts.served:
+            self.facts.idle_s = self._loop.time() - self._ended_at
+        wire = self._wire = _HttpWire(self, keep_alive=keep_alive, chunks=self._parser.get_http_version() != "1.0")
+        exchange = self._app.handle(request, wire)
+        # An answer that took no time is over already: nothing must hold on to it.
+        if self._wire is wire:
+            wire.exchange = exchange
+
+    def answered(self, wire: _HttpWire, *, keep_alive: bool) -> None:
+        """An answer is complete; the next may follow."""
+        if self._wire is not wire:
+            return
+        # The answer holds on to its wire; without the way back, no cycle is left for the garbage collector.
+        self._wire = wire.exchange = None
+        self.facts.served += 1
+        self._ended_at = self._loop.time()
+        if not keep_alive:
+            self.transport.close()
+        elif self._waiting:
+            request, keep_alive = self._waiting.popleft()
+            if not self._waiting:
+                self.transport.resume_reading()
+            # Not from within the answer before it: a thousand instant ones would be a thousand calls deep.
+            self._wire = wire
+            self._loop.call_soon(self._answer_waiting, request, keep_alive)
+
+    def _answer_waiting(self, request: HttpRequest, keep_alive: bool) -> None:
+        if not self.transport.is_closing():
+            self._answer(request, keep_alive=keep_alive)
+
+    def neglect(self) -> None:
+        """Read nothing more."""
+        self._unlimit()
+        if self._partial:
+            self._deaf = True
+            self.transport.pause_reading()
+
+    def drop(self, *, with_reset: bool) -> None:
+        """Close the connection with FIN behind what was written, or with RST."""
+        self._wire = None
+        if with_reset:
+            reset(self.transport)
+        else:
+            self.transport.close()
+
+    def _reject(self, error: ApiError) -> None:
+        """Answer what is no request that can be read, and close."""
+        self._deaf = True
+        self._partial = False
+        self._unlimit()
+        if self._wire is None and not self.transport.is_closing():
+            self._wire = _HttpWire(self, keep_alive=False)
+            self._app.refuse(error, self._wire)
+
+    def _too_slow(self) -> None:
+        self._reject(
+            ApiError(408, f"The request was not complete after {REQUEST_LIMIT_S:g} s.", code="request_timeout")
+        )
+
+    def _unlimit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+
+class _HttpWire:
+    """The answer to one request, framed as HTTP/1.1."""
+
+    __slots__ = ("_can_chunk", "_chunked", "_http", "_keep_alive", "_out", "connection", "exchange", "full")
+    connecting = False
+
+    def __init__(self, http: HttpConnection, *, keep_alive: bool, chunks: bool = True) -> None:
+        self._http = http
+        self._keep_alive = keep_alive
+        self._can_chunk = chunks
+        self._chunked = False
+        self._out: list[bytes] = []
+        self.connection = http.facts
+        self.exchange: Exchange | None = None
+        self.full = False
+
+    def start(self, status: int, headers: Sequence[Header]) -> None:
+        """Status and headers; without a content-length the body is sent in chunks."""
+        out = self._out
+        out.append(_STATUS_LINES[status] if status in _STATUS_LINES else b"HTTP/1.1 %d \r\n" % status)
+        out.extend([b"%b: %b\r\n" % header for header in headers])
+        if not any(name == b"content-length" for name, _ in headers):
+            self._chunked = self._can_chunk
+            self._keep_alive = self._keep_alive and self._can_chunk
+            if self._chunked:
+                out.append(b"transfer-encoding: chunked\r\n")
+        out.append(b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n")
+
+    def send(self, body: bytes) -> None:
+        """A part of the body."""
+        if body:
+            self._out.append(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
+
+    def flush(self) -> None:
+        """Let what was written go now."""
+        if self._out:
+            self._http.transport.write(b"".join(self._out))
+            self._out.clear()
+
+    def end(self) -> None:
+        """The body is complete."""
+        if self._chunked:
+            self._out.append(b"0\r\n\r\n")
+        self.flush()
+        self._http.answered(self, keep_alive=self._keep_alive)
+
+    def drop(self, *, reset: bool) -> None:
+        """Close the connection, whatever was announced, with FIN or with RST."""
+        self.flush()
+        self._http.drop(with_reset=reset)
+
+    def deny(self, *, refused: bool) -> None:  # noqa: ARG002 - neither is possible any more
+        """There is a connection already, so this is never asked for."""
+        raise RuntimeError("a connection that is made can be neither refused nor unreachable")
+
+    def neglect(self) -> None:
+        """Read nothing more from this connection."""
+        self._http.neglect()
+
+    def lost(self) -> None:
+        """The client has gone."""
+        if self.exchange is not None:
+            self.exchange.gone()
+
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
