@@ -171,6 +171,30 @@ class Quantiles:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Empirical:
+    """One of the recorded `times` in seconds, each equally likely."""
+
+    times: tuple[Seconds, ...]
+    kind: Literal["empirical"] = "empirical"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Empirical:
+        if not self.times:
+            raise ValueError("times: at least one is needed")
+        if list(self.times) != sorted(self.times):
+            raise ValueError("times: they must be in ascending order")
+        return self
+
+    def quantile(self, u: float) -> float:
+        """The smallest time that a share of u does not exceed."""
+        return self.times[min(int(u * len(self.times)), len(self.times) - 1)]
+
+    def scaled(self, factor: float) -> Empirical:
+        """The same shape with times multiplied by `factor`."""
+        return replace(self, times=tuple(time * factor for time in self.times))
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Part:
     """One component of a mixture and its weight."""
 
@@ -228,7 +252,8 @@ def _from_number(value: Any) -> Any:
 #: Any of the above, told apart by `kind`; a bare number is a constant.
 Distribution = Annotated[
     Annotated[
-        Constant | Uniform | LogUniform | LogNormal | Gamma | Pareto | Quantiles | Mixture, Field(discriminator="kind")
+        Constant | Uniform | LogUniform | LogNormal | Gamma | Pareto | Quantiles | Empirical | Mixture,
+        Field(discriminator="kind"),
     ],
     BeforeValidator(_from_number),
 ]

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.config.errors import did_you_mean, validation_error
 from harness.config.files import check_syntax, directories, find, load, packaged
 from harness.config.matrix import cell_name, expand
+from harness.config.recorded import expanded
 from harness.config.schema import Cell, Experiment, Settings
 from harness.config.words import AXES_OF_STRATEGY, prepared
 from harness.errors import UserError
@@ -31,6 +32,7 @@ def compose(experiment: str | None, words: Sequence[str] = ()) -> Experiment:
     if experiment is not None:
         find("experiment", experiment)
     container = _hydra(experiment, words)
+    container["profile"] = expanded(container["profile"])
     settings = _validated(_SETTINGS, container, "", Settings)
     _check_words(settings, words)
     clock = _clock(settings)
@@ -149,7 +151,7 @@ def _cell(settings: Settings, combination: dict[str, Any]) -> Cell:
     strategy = _strategy(settings, combination)
     profile = settings.profile
     if "profile" in combination:
-        fields = load(find("profile", str(combination["profile"])))
+        fields = expanded(load(find("profile", str(combination["profile"]))))
         profile = _validated(TypeAdapter(Profile), fields, f"profile {combination['profile']}", Profile)
     return Cell(
         name=cell_name(combination, strategy.name),

@@ -45,7 +45,17 @@ def validation_error(error: ValidationError, where: str, schema: type) -> UserEr
 
 
 #: Tags of union members, which stand in pydantic's paths and mean nothing to a user.
-_DISTRIBUTIONS = {"constant", "uniform", "loguniform", "lognormal", "gamma", "pareto", "quantiles", "mixture"}
+_DISTRIBUTIONS = {
+    "constant",
+    "uniform",
+    "loguniform",
+    "lognormal",
+    "gamma",
+    "pareto",
+    "quantiles",
+    "empirical",
+    "mixture",
+}
 _KINDS = frozenset(_DISTRIBUTIONS | Fault.register.keys())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from harness.config.errors import validation_error
 from harness.config.files import find, load
+from harness.config.recorded import expanded
 from harness.errors import UserError
 from harness.profiles import Profile
 
@@ -28,22 +29,41 @@ class ServeSettings:
 
 
 def serve_settings(words: Sequence[str]) -> ServeSettings:
-    """The settings that key=value words describe. Raises UserError."""
-    values: dict[str, object] = {"profile": "article"}
+    """The settings that key=value words describe; profile.KEY changes a field of the profile. Raises UserError."""
+    values: dict[str, Any] = {"profile": "article"}
+    changes: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
             raise UserError(f"'{word}' is not key=value")
-        try:
-            values[key] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            values[key] = text
+        (changes if key.startswith("profile.") else values)[key] = _value(text)
     name = str(values["profile"])
+    fields = load(find("profile", name))
+    for key, value in changes.items():
+        _change(fields, key, value)
     try:
-        values["profile"] = TypeAdapter(Profile).validate_python(load(find("profile", name)))
+        values["profile"] = TypeAdapter(Profile).validate_python(expanded(fields, name))
     except ValidationError as error:
         raise validation_error(error, f"profile {name}", Profile) from None
     try:
         return TypeAdapter(ServeSettings).validate_python(values)
     except ValidationError as error:
         raise validation_error(error, "", ServeSettings) from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _change(fields: dict[str, Any], key: str, value: Any) -> None:
+    """Set the field that a dotted key names; sections that are not there yet are made."""
+    *sections, last = key.split(".")[1:]
+    for section in sections:
+        inner = fields.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"'{key}' leads nowhere: {section} is a value, not a section")
+        fields = inner
+    fields[last] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 from harness.faults import Fault
 from harness.profiles import Profile
@@ -44,12 +45,17 @@ def _settings(fault: Fault) -> str:
         inner = getattr(value, "kind", None)
         if inner is not None:
             numbers = ", ".join(
-                f"{part.name} {getattr(value, part.name)}" for part in fields(value) if part.name != "kind"
+                f"{part.name} {_shown(getattr(value, part.name))}" for part in fields(value) if part.name != "kind"
             )
             value = f"{inner} ({numbers})"
         texts.append(f"{field.name} {value}")
     texts += _whom(fault)
     return f": {', '.join(texts)}" if texts else ""
+
+
+def _shown(value: Any) -> str:
+    """A number as it is, recorded times by their number and range."""
+    return f"{len(value)} from {value[0]} to {value[-1]}" if isinstance(value, tuple) else str(value)
 
 
 def _whom(fault: Fault) -> list[str]:

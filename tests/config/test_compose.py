@@ -46,12 +46,14 @@ def test_every_experiment_begins_with_its_question_and_its_command():
 
 
 @pytest.mark.parametrize("group", ["strategy", "profile", "workload", "target"])
-def test_every_member_of_a_group_composes(group):
-    """Each file can be chosen by name."""
+def test_every_member_of_a_group_composes(group, tmp_path):
+    """Each file can be chosen by name; the profile of recorded times wants a recording too."""
+    (tmp_path / "log.csv").write_text("ttft_s\n1\n")
+    more = {"recorded": [f"profile.recording.file={tmp_path / 'log.csv'}"]}
     found = members(group)
     assert found
     for name in found:
-        assert compose(None, [f"{group}={name}"]).cells
+        assert compose(None, [f"{group}={name}", *more.get(name, [])]).cells
 
 
 def test_without_an_experiment_one_cell_of_the_strategy_is_run():
