@@ -71,7 +71,7 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
         "time_scale": manifest["time_scale"],
         "reference": manifest["reference"],
         "cells": cells,
-        "warnings": warnings(cells, incomplete),
+        "warnings": warnings(cells, incomplete, manifest.get("server_timing")),
     }
     folder.write_summary(summary)
     folder.write_text(BATCHES, _csv(("cell", "trial", "batch", "makespan_s", "failed"), batch_rows))

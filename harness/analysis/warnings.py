@@ -13,9 +13,17 @@ DOMINANT_SHARE = 0.5
 Warning_ = dict[str, str]
 
 
-def warnings(cells: Sequence[Mapping[str, Any]], incomplete: Mapping[str, int]) -> list[Warning_]:
-    """Warnings about a summary's cells; `incomplete` counts trials that a cell lost."""
-    return [*_few_trials(cells), *_dominated(cells), *_failures_differ(cells), *_incomplete(incomplete)]
+def warnings(
+    cells: Sequence[Mapping[str, Any]], incomplete: Mapping[str, int], server_timing: Mapping[str, Any] | None = None
+) -> list[Warning_]:
+    """Warnings about a summary's cells; `incomplete` counts trials that a cell lost, `server_timing` is in seconds."""
+    return [
+        *_few_trials(cells),
+        *_dominated(cells),
+        *_failures_differ(cells),
+        *_incomplete(incomplete),
+        *_server_late(server_timing),
+    ]
 
 
 def _few_trials(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
@@ -55,6 +63,16 @@ def _failures_differ(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
     worst = max(rates, key=lambda name: rates[name])
     text = f"failures differ between cells, up to {rates[worst]:.1%} in {worst}: their totals are of different work"
     return [{"code": "failures_differ", "message": text, "advice": "read totals together with failures"}]
+
+
+def _server_late(timing: Mapping[str, Any] | None) -> list[Warning_]:
+    if timing is None or not timing["late"]:
+        return []
+    text = (
+        f"the mock itself was late: one event in a hundred by more than {timing['p99_s'] * 1000:.0f} ms "
+        f"(limit {timing['limit_s'] * 1000:.0f} ms), which is in every time above"
+    )
+    return [{"code": "server_late", "message": text, "advice": "fewer requests at once, or a machine with more cores"}]
 
 
 def _incomplete(incomplete: Mapping[str, int]) -> list[Warning_]:

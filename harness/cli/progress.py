@@ -88,7 +88,7 @@ class Lines(_Counts):
 
     def cell_failed(self, *, cell: str, trial: int, reason: str) -> None:
         """Say it at once."""
-        self._say(f"cell {cell} failed in trial {trial + 1}: {reason}")
+        self._say(f"cell {cell} failed: trial {trial}: {reason}")
 
     def ended(self) -> None:
         """Leave the last line standing."""
@@ -137,7 +137,7 @@ class Bar(_Counts):
     def cell_failed(self, *, cell: str, trial: int, reason: str) -> None:
         """Say it above the bar."""
         if self._progress is not None:
-            self._progress.console.print(f"cell {cell} failed in trial {trial + 1}: {reason}", markup=False)
+            self._progress.console.print(f"cell {cell} failed: trial {trial}: {reason}", markup=False)
 
     def ended(self) -> None:
         """Take the bar away; the table comes next."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sys
 
 from harness.analysis import finish
@@ -44,7 +45,12 @@ def play(experiment: Experiment, *, as_json: bool) -> int:
     try:
         result = run(experiment, folder, progress())
     finally:
-        folder.update_manifest(status=result.status, ended=now(), failed_cells=result.failed_cells)
+        folder.update_manifest(
+            status=result.status,
+            ended=now(),
+            failed_cells=result.failed_cells,
+            server_timing=result.server_timing,
+        )
     _explain(result, experiment, folder)
     if next(folder.lines(), None) is None:
         tell("no request was finished, so there is nothing to summarise")
@@ -55,15 +61,13 @@ def play(experiment: Experiment, *, as_json: bool) -> int:
 
 
 def _explain(result: RunResult, experiment: Experiment, folder: RunFolder) -> None:
-    for cell, reason in result.failed_cells.items():
-        tell(f"cell {cell} failed: {reason}")
     if result.stopped:
         tell(result.stopped)
     if result.interrupted:
         tell("interrupted; what was finished is kept")
     if result.interrupted or result.stopped:
         words = [word for word in experiment.words if not word.startswith(("out=", "resume="))]
-        tell(f"continue with: harness run {' '.join([*words, f'out={folder.path}', 'resume=true'])}")
+        tell(f"continue with: {shlex.join(['harness', 'run', *words, f'out={folder.path}', 'resume=true'])}")
 
 
 def _results(experiment: Experiment, folder: RunFolder, summary: dict[str, object], *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from harness import clock, engines
 from harness.config import Cell, Experiment
@@ -37,6 +37,8 @@ class RunResult:
     failed_cells: dict[str, str] = field(default_factory=dict)
     stopped: str | None = None
     interrupted: bool = False
+    #: How late the mock's server was by its own log, in seconds; None without a server of its own.
+    server_timing: dict[str, Any] | None = None
 
     @property
     def exit_code(self) -> int:
@@ -124,6 +126,7 @@ def _play_here(
             target = targets.of(unit.cell)
             trial = Trial(experiment, unit.cell, unit.trial, target, ledger=ledger, listener=listener)
             _judge(unit, _play(trial, experiment.clock), result, listener)
+        result.server_timing = targets.server_timing()
 
 
 def _play_in_processes(
@@ -135,7 +138,8 @@ def _play_in_processes(
         outcomes: list[Outcome] = []
         local = RunResult()
         _play_here(experiment, [units[number]], recorded, keep=outcomes.append, result=local, listener=Silent())
-        return _Played(outcomes, local.failed_cells.get(units[number].cell.name))
+        failed = local.failed_cells.get(units[number].cell.name)
+        return _Played(outcomes, None if failed is None else failed.partition(": ")[2])
 
     played = engines.in_order(play, len(units), workers=_workers(experiment, units))
     with closing(played):
@@ -152,7 +156,7 @@ def _play_in_processes(
 
 def _judge(unit: _Unit, reason: str | None, result: RunResult, listener: Listener) -> None:
     if reason is not None:
-        result.failed_cells[unit.cell.name] = reason
+        result.failed_cells[unit.cell.name] = f"trial {unit.trial}: {reason}"
         listener.cell_failed(cell=unit.cell.name, trial=unit.trial, reason=reason)
 
 

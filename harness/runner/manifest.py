@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import subprocess
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from harness import __version__
 from harness.config import Cell, Experiment
 from harness.records import SCHEMA_VERSION
 
-PACKAGES = ("openai", "httpx2", "httpcore2", "tenacity", "hydra-core", "pandas", "numpy", "matplotlib", "uvicorn")
+PACKAGES = ("openai", "httpx2", "httpcore2", "tenacity", "hydra-core", "pandas", "numpy", "matplotlib", "httptools")
 
 
 def manifest(experiment: Experiment) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def _about(cell: Cell, experiment: Experiment) -> dict[str, Any]:
 
 def command(experiment: Experiment) -> str:
     """The command that plays the same experiment again."""
-    return " ".join(["harness", "run", *experiment.words])
+    return shlex.join(["harness", "run", *experiment.words])
 
 
 def now() -> str:

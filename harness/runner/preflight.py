@@ -1,6 +1,8 @@
-"""One look at a server before a run is pointed at it."""
+"""One look at a server before a run is pointed at it, and one at the mock's own log after it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from harness.errors import UserError
 
@@ -29,3 +31,15 @@ def check_reachable(base_url: str, api_key: str, *, trust_env: bool = True, time
             f"{base_url} is not an OpenAI-compatible API (HTTP {answer.status_code}, {kind}); "
             "check target.base_url, which usually ends in /v1"
         )
+
+
+def server_timing(base_url: str, *, timeout: float = 10.0) -> dict[str, Any] | None:
+    """How late a mock's server was by its own log (p50_s, p99_s, max_s, limit_s, late); None when it does not say."""
+    import httpx2
+
+    try:
+        with httpx2.Client(trust_env=False, timeout=timeout) as client:
+            timing = client.get(f"{base_url.rstrip('/').removesuffix('/v1')}/health").json()["timing"]
+            return {name: timing[name] for name in ("p50_s", "p99_s", "max_s", "limit_s", "late")}
+    except (httpx2.TransportError, ValueError, KeyError, TypeError):
+        return None

@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.config import Cell, Experiment
 from harness.errors import UserError
@@ -15,7 +15,7 @@ from harness.mock.listener import serving
 from harness.mock.server import ServerProcess
 from harness.openai_adapter import Endpoint
 from harness.profiles import Profile
-from harness.runner.preflight import check_reachable
+from harness.runner.preflight import check_reachable, server_timing
 
 #: The mock asks for no key; the SDK wants one all the same.
 MOCK_KEY = "mock"
@@ -101,6 +101,16 @@ class Targets:
         if key not in self._opened:
             self._opened[key] = self._open(cell.profile)
         return self._opened[key]
+
+    def server_timing(self) -> dict[str, Any] | None:
+        """How late the mocks' servers were by their own logs, the latest of them; None without one that says."""
+        found = [
+            server_timing(target.base_url)
+            for target in self._opened.values()
+            if isinstance(target, Remote) and target.is_mock
+        ]
+        said = [timing for timing in found if timing is not None]
+        return max(said, key=lambda timing: float(timing["p99_s"]), default=None)
 
     def _open(self, profile: Profile) -> Target:
         experiment = self._experiment

@@ -103,7 +103,7 @@ class Trial:
                     late.append(number + 1)
         if late:
             raise TrialLimitError(
-                f"trial {self._trial}: batch {', '.join(map(str, late))} hit batch_limit_s="
+                f"batch {', '.join(map(str, late))} hit batch_limit_s="
                 f"{self._experiment.settings.batch_limit_s:g}; its open requests are recorded as unfinished"
             )
 

@@ -53,6 +53,17 @@ def test_few_trials_say_how_wide_their_interval_is(tmp_path: Path):
     assert note["message"] == "3 trials; the mean total of fast is known to +-108% only"
 
 
+@pytest.mark.parametrize(("late", "codes"), [(True, ["server_late"]), (False, [])])
+def test_a_server_that_was_late_itself_is_a_warning(tmp_path: Path, late: bool, codes: list[str]):
+    """What it says of its own timing is in the manifest; every time of the run holds it."""
+    folder = made(tmp_path / "run", {"a": [[1.0]] * 12, "b": [[1.0]] * 12})
+    timing = {"p50_s": 0.001, "p99_s": 0.032, "max_s": 0.4, "limit_s": 0.02, "late": late}
+    folder.update_manifest(server_timing=timing)
+    notes = [note for note in summarise(folder)["warnings"] if note["code"] == "server_late"]
+    assert [note["code"] for note in notes] == codes
+    assert all("more than 32 ms (limit 20 ms)" in note["message"] for note in notes)
+
+
 def test_every_warning_comes_with_advice(tmp_path: Path):
     """One trial of 1,000 s among ones of 10 s is named."""
     folder = made(tmp_path / "run", {"a": [[1000.0]] + [[10.0]] * 11, "b": [[1.0]] * 12})

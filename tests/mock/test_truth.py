@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import httpx2
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from harness import clock
 from harness.mock.app import MockApp
 from harness.mock.log import Entry, TruthLog
+from harness.mock.metrics import Latency
+from harness.openai_adapter import DirectTransport
 from harness.profiles import Profile
 from harness.scripts import Event, Script
 from harness.wire import Connection, HttpRequest
@@ -187,3 +190,51 @@ def test_a_bad_profile_changes_nothing(mock, body):
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "invalid_profile"
     assert mock.app.profile.name == "steps"
+
+
+def test_the_server_says_how_late_it_was():
+    """By the log, the headers of the log, health and metrics; being held up by the client does not count."""
+    app = MockApp(Profile.from_dict({"name": "p", "between_tokens": 0.01}))
+
+    async def main(held_up: float) -> dict[str, object]:
+        loop = asyncio.get_running_loop()
+        async with httpx2.AsyncClient(transport=DirectTransport(app), base_url="http://mock") as client:
+            answer = asyncio.create_task(client.post(CHAT, json=ask(stream=True, max_tokens=3)))
+            await asyncio.sleep(0)
+            loop.call_soon(time.sleep, held_up)
+            await answer
+            health = (await client.get("/health")).json()
+            log = await client.get("/_harness/log")
+            metrics = (await client.get("/metrics")).text
+        return {"timing": health["timing"], "late": log.headers["x-harness-late"], "metrics": metrics}
+
+    quick = clock.run(lambda: main(0.0), clock="virtual")
+    assert (quick["timing"]["late"], quick["late"], quick["timing"]["max_s"]) == (False, "false", 0.0)
+    slow = clock.run(lambda: main(0.1), clock="real")
+    assert (slow["timing"]["late"], slow["late"]) == (True, "true")
+    assert slow["timing"]["p99_s"] >= 0.05
+    assert 'harness_mock_timing_error_seconds_bucket{le="+Inf"}' in slow["metrics"]
+    assert [line["late"] for line in app.log] == [False, True]
+    assert list(app.log)[1]["late_s"] >= 0.05
+
+
+def test_quantiles_of_lateness_are_bounds_within_a_quarter_of_a_decade():
+    """A histogram that keeps nothing but counts: p50 and p99 of 1 to 100 ms, from above."""
+    lateness = Latency()
+    for milliseconds in range(1, 101):
+        lateness.add(milliseconds / 1000)
+    assert 0.050 <= lateness.quantile(0.5) <= 0.050 * 10**0.25
+    assert 0.099 <= lateness.quantile(0.99) <= 0.1
+    assert (lateness.largest, lateness.count, Latency().quantile(0.99)) == (0.1, 100, 0.0)
+
+
+def test_the_log_says_what_the_client_said_of_itself():
+    """The SDK's own count of retries, and how many requests its connection had served."""
+    mock = Mock({"name": "p"})
+
+    async def scene(client: httpx2.AsyncClient) -> None:
+        await client.post(CHAT, json=ask(), headers={"x-stainless-retry-count": "2"})
+        await client.post(CHAT, json=ask(), headers={"x-stainless-retry-count": "many"})
+
+    mock.play(scene)
+    assert [(line["sdk_retry"], line["connection_served"]) for line in mock.app.log] == [(2, 0), (None, 1)]
