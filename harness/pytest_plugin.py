@@ -1,0 +1,124 @@
+"""The fixture `mock_llm`: the mock for anyone's own tests, in real time or in virtual time.
+
+Loaded by pytest through its entry point; it imports nothing of the harness before the fixture is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.mock.app import MockApp
+    from harness.profiles import Profile
+
+T = TypeVar("T")
+
+
+class ServedMock:
+    """A mock server in another process; give `base_url` to any client, and any `api_key`."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+
+    def log(self) -> list[dict[str, Any]]:
+        """What the server did, a line per attempt (see docs/mock.md)."""
+        return [json.loads(line) for line in self._call("GET", "/_harness/log").splitlines()]
+
+    def reset(self) -> None:
+        """Forget the log and count requests and attempts from the beginning."""
+        self._call("POST", "/_harness/reset")
+
+    def use(self, profile: str | Mapping[str, Any]) -> None:
+        """Behave differently from now on."""
+        self._call("PUT", "/_harness/profile", json.dumps(_profile(profile).to_dict()).encode())
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> str:
+        request = urllib.request.Request(self.base_url.removesuffix("/v1") + path, data=body, method=method)  # noqa: S310 - it is our own server, on loopback
+        # A proxy of the environment must not catch what is meant for the mock.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=30) as answer:
+            return str(answer.read().decode())
+
+
+class PlayedMock:
+    """What a scene in virtual time left: its `result`, the `seconds` it took, and the server's log."""
+
+    def __init__(self, result: Any, seconds: float, app: MockApp) -> None:
+        self.result = result
+        self.seconds = seconds
+        self._app = app
+
+    def log(self) -> list[dict[str, Any]]:
+        """What the server did, a line per attempt (see docs/mock.md)."""
+        return list(self._app.log)
+
+
+class MockLlm:
+    """Starts mocks for one test, and stops them after it.
+
+    A `profile` is the name of a packaged one or of one in `./conf/profile`, or a mapping of its fields.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+
+    def serve(self, profile: str | Mapping[str, Any] = "instant", *, seed: int = 0) -> ServedMock:
+        """A server on real sockets, for any client in any language, until the test is over."""
+        from harness.mock.server import ServerProcess
+
+        server = self._stack.enter_context(ServerProcess(_profile(profile), seed=seed))
+        return ServedMock(server.base_url)
+
+    def play(
+        self,
+        scene: Callable[[str], Awaitable[T]],
+        profile: str | Mapping[str, Any] = "instant",
+        *,
+        seed: int = 0,
+        time_scale: float = 1.0,
+    ) -> PlayedMock:
+        """Await `scene(base_url)` in virtual time: stalls of ten minutes take none, and equal seeds are equal runs.
+
+        The server and the asyncio clients of the scene share one loop, whose network is in memory; threads and
+        synchronous clients do not take part in it. Raises what the scene raises, and ClockError when it hangs for ever.
+        """
+        from harness import clock
+        from harness.mock.app import MockApp
+        from harness.mock.listener import serving
+
+        app = MockApp(_profile(profile).scaled(time_scale), seed=seed)
+
+        async def main() -> PlayedMock:
+            import asyncio
+
+            async with serving(app) as port:
+                result = await scene(f"http://127.0.0.1:{port}/v1")
+                return PlayedMock(result, asyncio.get_running_loop().time(), app)
+
+        return clock.run(main, clock="virtual")
+
+
+@pytest.fixture
+def mock_llm(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockLlm]:
+    """An OpenAI-compatible mock that stalls, breaks and limits as its profile says."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+    with ExitStack() as stack:
+        yield MockLlm(stack)
+
+
+def _profile(profile: str | Mapping[str, Any]) -> Profile:
+    """Raises UserError for an unknown name, pydantic.ValidationError for fields that make no sense."""
+    from harness.profiles import Profile
+
+    if not isinstance(profile, str):
+        return Profile.from_dict({"name": "test", **profile})
+    from harness.config.files import find, load
+
+    return Profile.from_dict(load(find("profile", profile)))

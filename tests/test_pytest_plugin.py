@@ -1,0 +1,88 @@
+"""The fixture that other people's tests use."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx2
+import openai
+import pytest
+
+from harness.errors import UserError
+
+pytest_plugins = ["pytester"]
+HELLO = [{"role": "user", "content": "hi"}]
+
+
+def test_a_synchronous_client_talks_to_a_served_mock(mock_llm):
+    """On real sockets; the log, a reset and another profile are at hand."""
+    server = mock_llm.serve({"output_tokens": 3})
+    client = openai.OpenAI(base_url=server.base_url, api_key="any", max_retries=0)
+    answer = client.chat.completions.create(model="m", messages=HELLO)
+    assert len(answer.choices[0].message.content.split()) == 3
+    assert [line["status"] for line in server.log()] == [200]
+    server.reset()
+    server.use({"faults": [{"kind": "status_error", "probability": 1, "status": 503}]})
+    with pytest.raises(openai.InternalServerError):
+        client.chat.completions.create(model="m", messages=HELLO)
+    assert [line["status"] for line in server.log()] == [503]
+
+
+def test_a_batch_is_played_in_virtual_time(mock_llm):
+    """A hundred requests of an unmodified AsyncOpenAI on a bad day: minutes of stalls, twice the same."""
+
+    async def batch(base_url: str) -> int:
+        async with openai.AsyncOpenAI(base_url=base_url, api_key="any", timeout=20, max_retries=9) as client:
+            calls = [client.chat.completions.create(model="m", messages=HELLO) for _ in range(100)]
+            return len(await asyncio.gather(*calls))
+
+    played = mock_llm.play(batch, "incident", seed=1)
+    assert played.result == 100
+    assert 20 < played.seconds < 200
+    assert len(played.log()) > 100
+    assert {line["fault"] for line in played.log()} == {None, "hang_before_headers"}
+    requests = sorted(line["request"] for line in mock_llm.play(batch, "incident", seed=1).log())
+    assert requests == sorted(line["request"] for line in played.log())
+
+
+def test_time_can_be_scaled(mock_llm):
+    """An answer of 21 s in 2.1 s."""
+
+    async def one(base_url: str) -> int:
+        async with httpx2.AsyncClient(timeout=None) as client:
+            body = {"model": "m", "messages": HELLO}
+            return (await client.post(f"{base_url}/chat/completions", json=body)).status_code
+
+    assert mock_llm.play(one, "long_answer").seconds == pytest.approx(21.0)
+    assert mock_llm.play(one, "long_answer", time_scale=0.1).seconds == pytest.approx(2.1)
+
+
+def test_a_wrong_name_says_so(mock_llm):
+    """With the nearest one."""
+    with pytest.raises(UserError, match="no profile named 'incidnt'; did you mean 'incident'"):
+        mock_llm.serve("incidnt")
+
+
+def test_the_fixture_comes_with_the_package(pytester):
+    """A project that has installed the harness needs no configuration, and its servers end with their test."""
+    pytester.makepyfile(
+        """
+        import urllib.request
+
+        seen = []
+
+        def test_first(mock_llm):
+            server = mock_llm.serve()
+            seen.append(server.base_url)
+            assert server.log() == []
+
+        def test_second():
+            try:
+                urllib.request.urlopen(seen[0].removesuffix("/v1") + "/health", timeout=5)
+            except OSError:
+                return
+            raise AssertionError("the server outlived its test")
+        """
+    )
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2)
