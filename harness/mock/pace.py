@@ -24,6 +24,9 @@ class Pace(Protocol):
     def now(self) -> float:
         """Seconds of work done so far."""
 
+    def at(self, instant: float) -> float:
+        """Seconds of work done at an instant of the loop's clock, a moment ago at most."""
+
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         """Call when so much is done."""
 
@@ -40,6 +43,10 @@ class SteadyPace:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.now = loop.time
         self.call_at = loop.call_at
+
+    def at(self, instant: float) -> float:
+        """The same instant."""
+        return instant
 
     def due(self, when: float) -> float:
         """The same instant."""
@@ -78,7 +85,11 @@ class SharedPace:
 
     def now(self) -> float:
         """Seconds of work done so far by each attempt that was in service all the time."""
-        return self._done + (self._loop.time() - self._since) * self._speed
+        return self.at(self._loop.time())
+
+    def at(self, instant: float) -> float:
+        """Seconds of work done at an instant since the speed last changed, or a moment before."""
+        return self._done + (instant - self._since) * self._speed
 
     def due(self, when: float) -> float:
         """The instant on the loop's clock at which that is, at the present speed."""

@@ -23,7 +23,7 @@ class Playback:
     __slots__ = (
         *("_arrival", "_base", "_blocked", "_choices", "_ended", "_entry", "_excused", "_generation", "_held"),
         *("_instants", "_log", "_loop", "_next", "_noise", "_noises", "_over", "_pace", "_sent", "_silent", "_stop"),
-        *("_timer", "_wire", "_writer", "begun"),
+        *("_timer", "_wire", "_writer", "begun", "waits"),
     )
 
     def __init__(
@@ -65,14 +65,15 @@ class Playback:
         self._silent = False
         self._over = False
         self.begun = False
+        #: Whether it found no free slot when it came.
+        self.waits = False
 
     def begin(self) -> None:
         """It has a slot: from now on its script runs."""
         self.begun = True
-        self._base = self._pace.now()
-        waited = self._loop.time() - self._arrival
-        self._entry.queued_s = waited
-        self._entry.offset_s = waited
+        if self.waits:
+            self._entry.queued_s = self._entry.offset_s = self._loop.time() - self._arrival
+        self._base = self._pace.at(self._arrival + self._entry.offset_s)
         self._advance()
 
     # -- what the wire tells

@@ -12,6 +12,8 @@ from harness.profiles.load import Load
 class Serves(Protocol):
     """What takes a slot."""
 
+    waits: bool
+
     def begin(self) -> None:
         """It is served from now on."""
 
@@ -40,6 +42,8 @@ class Slots:
 
     def enter(self, one: Serves) -> None:
         """Serve it at once if a slot is free, else let it wait."""
+        slots = self._load.slots
+        one.waits = bool(self._queue) or (slots is not None and self.in_service >= slots)
         self._queue.append(one)
         self._call()
 
