@@ -290,8 +290,11 @@ class _HttpWire:
         """Status and headers; without a content-length the body is sent in chunks."""
         out = self._out
         out.append(_STATUS_LINES[status] if status in _STATUS_LINES else b"HTTP/1.1 %d \r\n" % status)
-        out.extend([b"%b: %b\r\n" % header for header in headers])
-        if not any(name == b"content-length" for name, _ in headers):
+        measured = False
+        for name, value in headers:
+            out += (name, b": ", value, b"\r\n")
+            measured = measured or name == b"content-length"
+        if not measured:
             self._chunked = self._can_chunk
             self._keep_alive = self._keep_alive and self._can_chunk
             if self._chunked:

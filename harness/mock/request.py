@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
 
 #: Tokens of all choices together: about what the longest answers of real models have.
 MAX_TOKENS = 131_072
@@ -43,8 +45,7 @@ def too_large() -> ApiError:
     return ApiError(413, f"The body is larger than {MAX_BODY} bytes.", code="request_too_large")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """The fields of a request for an answer, on whichever route, that change the answer."""
 
     model: str
@@ -123,8 +124,8 @@ def _object(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_BODY:
         raise too_large()
     try:
-        fields = _DECODER.decode(body.decode())
-    except (ValueError, RecursionError):
+        fields = from_json(body, allow_inf_nan=False)
+    except ValueError:
         raise ApiError(400, "We could not parse the JSON body of your request.") from None
     if not isinstance(fields, dict):
         raise ApiError(400, "The body must be a JSON object.")
@@ -191,10 +192,10 @@ def _count(fields: Mapping[str, Any], name: str, ceiling: int) -> int | None:
 
 
 def _prompt_tokens(messages: list[Any]) -> int:
-    if not all(isinstance(message, dict) and isinstance(message.get("role"), str) for message in messages):
-        raise ApiError(
-            400, "Each of 'messages' must be an object with a 'role'.", param="messages", code="invalid_type"
-        )
+    for message in messages:
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            text = "Each of 'messages' must be an object with a 'role'."
+            raise ApiError(400, text, param="messages", code="invalid_type")
     return sum(map(_message_tokens, messages))
 
 
@@ -237,10 +238,3 @@ def _named(choice: Any, functions: list[Tool], *, nested: bool) -> list[Tool]:
     if not found:
         raise ApiError(400, f"Invalid 'tool_choice': '{name}' is not in 'tools'.", param="tool_choice")
     return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)

@@ -44,8 +44,11 @@ class Slots:
         """Serve it at once if a slot is free, else let it wait."""
         slots = self._load.slots
         one.waits = bool(self._queue) or (slots is not None and self.in_service >= slots)
-        self._queue.append(one)
-        self._call()
+        if one.waits:
+            self._queue.append(one)
+            self._call()
+        else:
+            self._begin(one)
 
     def leave(self, one: Serves, *, served: bool) -> None:
         """It is done with, or waits no longer."""
@@ -54,7 +57,8 @@ class Slots:
             self._pace.resize(self.in_service)
         else:
             self._queue.remove(one)
-        self._call()
+        if self._queue:
+            self._call()
 
     def _call(self) -> None:
         """Call those whose turn it is. Answers that take no time leave at once, which must not call from within."""
@@ -63,7 +67,10 @@ class Slots:
         self._calling = True
         slots = self._load.slots
         while self._queue and (slots is None or self.in_service < slots):
-            self.in_service += 1
-            self._pace.resize(self.in_service)
-            self._queue.popleft().begin()
+            self._begin(self._queue.popleft())
         self._calling = False
+
+    def _begin(self, one: Serves) -> None:
+        self.in_service += 1
+        self._pace.resize(self.in_service)
+        one.begin()

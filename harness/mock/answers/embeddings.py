@@ -23,7 +23,7 @@ def embeddings(asked: Texts) -> bytes:
 
 
 def _vector(text: str, dimensions: int) -> list[float]:
-    digest = shake_128(text.encode(errors="surrogatepass")).digest(dimensions)
+    digest = shake_128(text.encode()).digest(dimensions)
     raw = [byte - 127.5 for byte in digest]
     norm = math.sqrt(sum(value * value for value in raw))
     return [value / norm for value in raw]

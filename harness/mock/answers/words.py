@@ -18,8 +18,7 @@ _SPACED = [f" {word}" for word in _BY_BYTE]
 
 def words(count: int, key: str) -> list[str]:
     """So many words, all but the first with the space before it: the tokens of an answer."""
-    # A property's name from JSON may hold half a surrogate pair.
-    digest = shake_128(key.encode(errors="surrogatepass")).digest(count)
+    digest = shake_128(key.encode()).digest(count)
     found = [_SPACED[byte] for byte in digest]
     found[0] = _BY_BYTE[digest[0]]
     return found
@@ -27,4 +26,4 @@ def words(count: int, key: str) -> list[str]:
 
 def identifier(key: str) -> str:
     """24 hexadecimal digits."""
-    return blake2b(key.encode(errors="surrogatepass"), digest_size=12).hexdigest()
+    return blake2b(key.encode(), digest_size=12).hexdigest()
