@@ -95,6 +95,11 @@ class ServerProcess:
                 stream.close()
 
     @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
     def _input(self) -> IO[str]:
         if self._process.stdin is None:
             raise RuntimeError("the server was started without a pipe to its input")
@@ -120,10 +125,19 @@ def serve_forever(
 
 
 def settle() -> None:
-    """Let the garbage collector look rarely: answers leave no cycles, and what the log keeps is not garbage."""
+    """Make this process a server's: rarely look for garbage, and open as many connections as the system allows.
+
+    Answers leave no cycles, what the log keeps is not garbage, and many systems start with 1,024 descriptors only.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(app: MockApp, host: str, found: Sequence[str], port: int) -> None:

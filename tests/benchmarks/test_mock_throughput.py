@@ -15,7 +15,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import socket
 import statistics
 import subprocess
@@ -28,6 +27,7 @@ from pathlib import Path
 import pytest
 
 from tests import environments
+from tests.benchmarks.cores import pinned
 
 pytestmark = pytest.mark.bench
 
@@ -65,13 +65,6 @@ def llmock(port: int) -> list[str]:
 
 
 PEERS = [Peer("llm-tail-harness", ours), Peer("guidellm", guidellm), Peer("LLMock", llmock), Peer("floor", floor)]
-
-
-def pinned(command: list[str], core: int) -> list[str]:
-    """The command on one core, where the system can say so and has it."""
-    if shutil.which("taskset") is None or (os.cpu_count() or 1) <= core:
-        return command
-    return ["taskset", "-c", str(core), *command]
 
 
 @contextlib.contextmanager

@@ -130,3 +130,15 @@ def test_an_unknown_host_is_one_line():
     """And says what to do."""
     with pytest.raises(UserError, match=r"no such host: no\.such\.host\.invalid"):
         serve_forever(QUICK, host="no.such.host.invalid")
+
+
+def test_a_server_opens_as_many_connections_as_the_system_allows():
+    """Many systems start processes with 1,024 descriptors, of which thousands of stalled streams need more."""
+    resource = pytest.importorskip("resource")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    script = (
+        f"import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (64, {most}));"
+        "from harness.mock.server import settle; settle(); print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    )
+    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert int(said) == most > 64
