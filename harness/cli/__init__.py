@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         "examples:\n  harness serve\n  harness serve profile=long_answer port=9000 seed=7\n"
         "  curl -N http://127.0.0.1:8000/v1/chat/completions -d "
         '\'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}\'\n\n'
-        "keys: profile=article host=127.0.0.1 port=8000 seed=0 time_scale=1",
+        "keys: profile=article host=127.0.0.1 port=8000 seed=0 time_scale=1 allow_remote=false, and any profile.FIELD",
     )
     serve.add_argument("words", nargs="*", metavar="key=value", help="settings, see below")
 
