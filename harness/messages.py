@@ -89,7 +89,8 @@ class StreamedMessage:
             if state is None:
                 state = self._choices[index] = _Choice()
             state.add(choice)
-            if choice.delta is not None and (choice.delta.content or choice.delta.tool_calls):
+            delta = choice.delta
+            if delta is not None and (delta.content or delta.tool_calls or delta.refusal):
                 self.content_chunks += 1
 
     @property
@@ -101,6 +102,16 @@ class StreamedMessage:
     def finish_reason(self) -> str | None:
         """Why the first choice ended; None while it goes on, and for ever when its stream was cut off."""
         return self._choices[0].finish_reason if 0 in self._choices else None
+
+    @property
+    def finished_choices(self) -> int:
+        """How many choices have a finish reason."""
+        return sum(choice.finish_reason is not None for choice in self._choices.values())
+
+    @property
+    def refused(self) -> bool:
+        """Whether the first choice is a refusal."""
+        return 0 in self._choices and bool(self._choices[0].refusal)
 
     def completion(self) -> ChatCompletion:
         """The whole completion, as it would have come without streaming: id, usage, finish reasons, logprobs."""

@@ -7,7 +7,8 @@ Outcome                 how it ended: one line of records.jsonl
 ```
 
 All instants are seconds since the start of the trial in its cell, rounded to 1e-9 so that equal
-seeds give equal bits in virtual time. History of SCHEMA_VERSION: 1, the first.
+seeds give equal bits in virtual time. History of SCHEMA_VERSION: 1, the first; since then optional fields
+(`winner`, `tokens`, `false_restart`, `wasted_tokens`) have been added, which older records lack.
 """
 
 from __future__ import annotations
@@ -47,7 +48,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One HTTP try at a request, instants in seconds since the start of the trial."""
+    """One HTTP try at a request, instants in seconds since the start of the trial.
+
+    `tokens` counts the chunks with content that came. Of an attempt that the client abandoned, where the mock's script
+    tells: `false_restart` says that it would have answered no later than the request ended, `wasted_tokens` how many
+    tokens the server generated for nothing.
+    """
 
     attempt: int
     kind: Kind
@@ -59,8 +65,11 @@ class Attempt:
     last_content_s: float | None = None
     status: int | None = None
     bytes: int = 0
+    tokens: int = 0
     error: str | None = None
     request_id: str | None = None
+    false_restart: bool | None = None
+    wasted_tokens: int | None = None
 
     @property
     def ttft_s(self) -> float | None:
@@ -70,7 +79,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one request ended: from `start_s`, when the caller wanted it, to `end_s`."""
+    """How one request ended: from `start_s`, when the caller wanted it, to `end_s`.
+
+    `winner` is the number of the attempt whose answer it was, where attempts raced.
+    """
 
     experiment: str
     cell: str
@@ -84,6 +96,7 @@ class Outcome:
     tokens: int = 0
     finish_reason: str | None = None
     error: str | None = None
+    winner: int | None = None
     attempts: tuple[Attempt, ...] = field(default=())
 
     @property
@@ -103,8 +116,8 @@ class Outcome:
 
     @property
     def ttft_s(self) -> float | None:
-        """Seconds from the caller's wish to the first content of the last attempt, retries included."""
-        last = self.attempts[-1] if self.attempts else None
+        """Seconds from the caller's wish to the first content of the winning or last attempt, retries included."""
+        last = self.attempts[(self.winner or 0) - 1] if self.attempts else None
         return None if last is None or last.first_content_s is None else round(last.first_content_s - self.start_s, 9)
 
     def to_json(self) -> str:

@@ -9,16 +9,16 @@ from harness import clock
 from harness.attempts import Play
 from harness.openai_adapter import Endpoint, open_client
 from harness.records import Outcome, Request
-from harness.strategies import Strategy
+from harness.strategies import Sdk
 from tests.adapter.conftest import DONE, FINISH, HELLO, ROLE, event, server
 from tests.apps import Asgi
 
 REQUEST = Request(17, ({"role": "user", "content": "hi"},))
 PLACE = {"experiment": "e", "cell": "c", "trial": 2, "seed": 9, "batch": 4}
-PATIENT = Strategy("s", timeout=5, stream=True, max_retries=0, tenacity_attempts=1)
+PATIENT = Sdk("s", timeout=5, stream=True, max_retries=0, tenacity_attempts=1)
 
 
-def play(app, strategy: Strategy = PATIENT, *, limit: float | None = None, wait: float = 0) -> Outcome:
+def play(app, strategy: Sdk = PATIENT, *, limit: float | None = None, wait: float = 0) -> Outcome:
     async def main() -> Outcome:
         endpoint = Endpoint("http://mock/v1", "k", "m", is_mock=True, app=Asgi(app))
         await asyncio.sleep(wait)
@@ -72,21 +72,21 @@ def test_a_failure_is_data(steps, expected):
 
 def test_retries_multiply():
     """Five SDK retries within each of three tenacity attempts: 18 HTTP attempts, numbered through."""
-    outcome = play(server(1.0, 500, b"{}", None), Strategy("s", max_retries=5, tenacity_attempts=3))
+    outcome = play(server(1.0, 500, b"{}", None), Sdk("s", max_retries=5, tenacity_attempts=3))
     assert [attempt.attempt for attempt in outcome.attempts] == list(range(1, 19))
     assert {attempt.kind for attempt in outcome.attempts[1:]} == {"retry"}
 
 
 def test_a_broken_stream_is_tried_again_by_tenacity_only():
     """The SDK retries nothing after the headers."""
-    outcome = play(server(1.0, 200, HELLO, RuntimeError("x")), Strategy("s", stream=True, max_retries=5))
+    outcome = play(server(1.0, 200, HELLO, RuntimeError("x")), Sdk("s", stream=True, max_retries=5))
     assert len(outcome.attempts) == 3
 
 
 def test_failed_attempts_are_logged(caplog):
     """Function, attempt number and outcome, at level INFO."""
     with caplog.at_level(logging.INFO, "harness"):
-        play(server(1.0, 400, b"{}", None), Strategy("s", tenacity_attempts=2))
+        play(server(1.0, 400, b"{}", None), Sdk("s", tenacity_attempts=2))
     assert [record.getMessage() for record in caplog.records] == [
         "_request: attempt 1 ended with BadRequestError",
         "_request: attempt 2 ended with BadRequestError",
@@ -122,7 +122,7 @@ def test_an_answer_out_of_shape_is_data_too(body, expected):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    assert play(app, Strategy("s", tenacity_attempts=1)).outcome == expected
+    assert play(app, Sdk("s", tenacity_attempts=1)).outcome == expected
 
 
 @pytest.mark.parametrize("usage", [{}, {"completion_tokens": None}, 5])
@@ -146,5 +146,5 @@ def test_a_page_of_html_is_not_an_answer():
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
         await send({"type": "http.response.body", "body": b"<html>sorry</html>"})
 
-    outcome = play(app, Strategy("s", tenacity_attempts=1))
+    outcome = play(app, Sdk("s", tenacity_attempts=1))
     assert (outcome.outcome, outcome.error) == ("stream_error", "the answer was not a chat completion")

@@ -5,12 +5,12 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from harness.config.files import members
-from harness.strategies import Strategy
+from harness.strategies import Sdk
 
-ADAPTER = TypeAdapter(Strategy)
+ADAPTER = TypeAdapter(Sdk)
 
 
-def packaged(name: str) -> Strategy:
+def packaged(name: str) -> Sdk:
     return ADAPTER.validate_python(yaml.safe_load(members("strategy")[name].read_text()))
 
 
@@ -31,8 +31,8 @@ def test_packaged_strategies_are_as_published(name, arguments, attempts):
 
 def test_null_leaves_the_timeout_out_and_off_passes_none():
     """The two mean different things to the SDK: 600 s, or for ever."""
-    assert "timeout" not in Strategy("s", timeout=None).call_arguments()
-    assert Strategy("s", timeout="off").call_arguments() == {"timeout": None}
+    assert "timeout" not in Sdk("s", timeout=None).call_arguments()
+    assert Sdk("s", timeout="off").call_arguments() == {"timeout": None}
 
 
 def test_yaml_reads_off_as_false_and_is_understood():
@@ -42,12 +42,12 @@ def test_yaml_reads_off_as_false_and_is_understood():
 
 def test_scaling_counts_the_default_as_600_s():
     """Half of the SDK's default is 300 s; no timeout stays none."""
-    assert [Strategy("s", timeout=t).scaled(0.5).timeout for t in (10, None, "off")] == [5, 300, "off"]
+    assert [Sdk("s", timeout=t).scaled(0.5).timeout for t in (10, None, "off")] == [5, 300, "off"]
 
 
 def test_scaling_by_one_leaves_the_argument_out():
     """The article's call without a timeout stays exactly that."""
-    assert Strategy("s").scaled(1).call_arguments() == {}
+    assert Sdk("s").scaled(1).call_arguments() == {}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_scaling_by_one_leaves_the_argument_out():
         ({"max_retries": -1}, "greater than or equal to 0"),
         ({"tenacity_attempts": 0}, "greater than or equal to 1"),
         ({"stream": "yes"}, "boolean"),
-        ({"dispatch": "window"}, "gather"),
+        ({"dispatch": "swarm"}, "gather"),
         ({"tiemout": 5}, "tiemout"),
     ],
 )

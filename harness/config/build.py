@@ -17,6 +17,7 @@ from harness.config.schema import Cell, Experiment, Settings
 from harness.config.words import AXES_OF_STRATEGY, prepared
 from harness.errors import UserError
 from harness.profiles import Profile
+from harness.strategies import ADAPTER as STRATEGIES
 from harness.strategies import Strategy
 
 _AXES = AXES_OF_STRATEGY | {"strategy", "profile", "batch_size"}
@@ -164,15 +165,14 @@ def _cell(settings: Settings, combination: dict[str, Any]) -> Cell:
 
 
 def _strategy(settings: Settings, combination: dict[str, Any]) -> Strategy:
-    adapter = TypeAdapter(Strategy)
     strategy = settings.strategy
     if "strategy" in combination:
         name = str(combination["strategy"])
-        strategy = _validated(adapter, load(find("strategy", name)), f"strategy {name}", Strategy)
+        strategy = _validated(STRATEGIES, load(find("strategy", name)), f"strategy {name}", Strategy)
     changes = {axis: value for axis, value in combination.items() if axis in AXES_OF_STRATEGY}
     if not changes:
         return strategy
-    changed: Strategy = _validated(adapter, asdict(strategy) | changes, "matrix", Strategy)
+    changed: Strategy = _validated(STRATEGIES, asdict(strategy) | changes, "matrix", type(strategy))
     return changed
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from harness.errors import UserError
 from harness.faults import Fault
+from harness.strategies import Strategy
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -31,7 +32,7 @@ def validation_error(error: ValidationError, where: str, schema: type) -> UserEr
     key = ".".join([where, *map(str, path)] if where else map(str, path))
     value = found["input"]
     if found["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
-        return UserError(f"unknown key '{key}'{did_you_mean(str(path[-1]), _names(schema, path[:-1]))}")
+        return UserError(f"unknown key '{key}'{did_you_mean(str(path[-1]), _fields_at(found['loc'], schema, path))}")
     if found["type"] in {"missing", "missing_argument"}:
         return UserError(f"{key} is missing")
     if found["type"] == "literal_error":
@@ -56,11 +57,18 @@ _DISTRIBUTIONS = {
     "empirical",
     "mixture",
 }
-_KINDS = frozenset(_DISTRIBUTIONS | Fault.register.keys())
+_KINDS = frozenset(_DISTRIBUTIONS | Fault.register.keys() | Strategy.register.keys())
 
 
 def _short(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float) or value == []
+
+
+def _fields_at(loc: Iterable[Any], schema: type, path: list[Any]) -> list[str]:
+    """The fields of what a path leads to; where there are several kinds, their tag says which."""
+    kinds: dict[str, type] = {**Fault.register, **Strategy.register}
+    tagged = next((kinds[part] for part in reversed(list(loc)) if part in kinds), None)
+    return _names(schema, path[:-1]) if tagged is None else [field.name for field in fields(tagged)]
 
 
 def _names(schema: type, path: Iterable[Any]) -> list[str]:

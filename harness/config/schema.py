@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from harness.profiles import Profile
-from harness.strategies import Strategy
+from harness.strategies import AnyStrategy, Strategy
 from harness.workload import Workload
 
 _FORBID = ConfigDict(extra="forbid")
@@ -54,7 +54,7 @@ class Settings:
     target: TargetSettings
     profile: Profile
     workload: Workload
-    strategy: Strategy
+    strategy: AnyStrategy
     question: str = ""
     clock: Literal["virtual", "real"] | None = None
     network: Literal["direct", "memory"] = "direct"

@@ -13,7 +13,11 @@ from harness.strategies import Strategy
 
 #: Sections to which a word may add a key that the file did not spell out; pydantic judges the key.
 _OPEN = ("matrix.", "profile.", "strategy.", "workload.")
-AXES_OF_STRATEGY = frozenset(field.name for field in fields(Strategy)) - {"name", "kind", "description"}
+AXES_OF_STRATEGY = frozenset(field.name for kind in Strategy.register.values() for field in fields(kind)) - {
+    "name",
+    "kind",
+    "description",
+}
 
 
 def prepared(words: Sequence[str], known: Sequence[str]) -> list[str]:

@@ -139,13 +139,18 @@ class _KeyedClient(AsyncOpenAI):
         return super()._parse_retry_after_header(response_headers)
 
 
-def open_client(endpoint: Endpoint, *, max_retries: int) -> AsyncOpenAI:
-    """A fresh SDK client for an endpoint; close it, or use it as an asynchronous context manager."""
+def open_client(
+    endpoint: Endpoint, *, max_retries: int, max_connections: int | None = None, reuse: bool = True
+) -> AsyncOpenAI:
+    """A fresh SDK client for an endpoint; close it, or use it as an asynchronous context manager.
+
+    At most `max_connections` at once (1,000 as the SDK has it); without `reuse` each request has one of its own.
+    """
     client = _KeyedClient(
         api_key=endpoint.api_key,
         base_url=endpoint.base_url,
         max_retries=max_retries,
-        http_client=_http_client(endpoint),
+        http_client=_http_client(endpoint, _limits(max_connections, reuse=reuse), reuse=reuse),
     )
     client.endpoint = endpoint
     if endpoint.is_mock:
@@ -156,18 +161,26 @@ def open_client(endpoint: Endpoint, *, max_retries: int) -> AsyncOpenAI:
     return client
 
 
-def _http_client(endpoint: Endpoint) -> RecordingClient:
+def _limits(max_connections: int | None, *, reuse: bool) -> httpx2.Limits:
+    default = DEFAULT_CONNECTION_LIMITS
+    return httpx2.Limits(
+        max_connections=max_connections or default.max_connections,
+        max_keepalive_connections=default.max_keepalive_connections if reuse else 0,
+        keepalive_expiry=default.keepalive_expiry,
+    )
+
+
+def _http_client(endpoint: Endpoint, limits: httpx2.Limits, *, reuse: bool) -> RecordingClient:
     settings: dict[str, Any] = {"timeout": DEFAULT_TIMEOUT, "follow_redirects": True}
     if not endpoint.is_mock:
-        return RecordingClient(verify=_tls_context(), limits=DEFAULT_CONNECTION_LIMITS, **settings)
+        return RecordingClient(verify=_tls_context(), limits=limits, **settings)
     headers = {"X-Harness-Scope": endpoint.scope, "X-Harness-Seed": str(endpoint.seed)}
     # A proxy of the environment must never catch what is meant for the mock.
     settings |= {"trust_env": False, "names_requests": True, "headers": headers}
     if endpoint.app is not None:
-        return RecordingClient(transport=DirectTransport(endpoint.app), **settings)
+        return RecordingClient(transport=DirectTransport(endpoint.app, reuse=reuse), **settings)
     # Idle connections do not expire: httpcore would measure their age in real time, even in virtual time.
-    limits = _without_expiry(DEFAULT_CONNECTION_LIMITS)
-    return RecordingClient(verify=_tls_context(), limits=limits, **settings)
+    return RecordingClient(verify=_tls_context(), limits=_without_expiry(limits), **settings)
 
 
 def _without_expiry(limits: httpx2.Limits) -> httpx2.Limits:

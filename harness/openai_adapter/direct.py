@@ -20,8 +20,10 @@ class DirectTransport(httpx2.AsyncBaseTransport):
     ConnectTimeout, ReadTimeout, ReadError for a reset, and RemoteProtocolError for an answer that ends too early.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, reuse: bool = True) -> None:
+        """Without `reuse` each request has a connection of its own."""
         self._app = app
+        self._reuse = reuse
         # In the order in which they were made, which a set would not keep.
         self._exchanges: dict[_Wire, None] = {}
         self._connections: list[_Pooled] = []
@@ -57,7 +59,7 @@ class DirectTransport(httpx2.AsyncBaseTransport):
         """An exchange is over; its connection serves again, or is gone."""
         self._exchanges.pop(wire, None)
         pooled = wire.pooled
-        if reusable:
+        if reusable and self._reuse:
             pooled.release()
         elif pooled in self._connections:
             self._connections.remove(pooled)

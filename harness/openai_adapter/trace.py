@@ -7,10 +7,11 @@ import json
 import re
 import zlib
 from contextvars import ContextVar
+from typing import Protocol
 
 import httpx2
 
-from harness.records import Attempt, rounded
+from harness.records import Attempt, Kind, rounded
 
 # A value that a reader would see: a role, an empty delta or null does not count. Inside a JSON string the quotes
 # around these names would be escaped, so text that talks about them does not match.
@@ -20,11 +21,23 @@ _FINISH = re.compile(rb'"finish_reason"\s*:\s*"|^data:\s*\[DONE\]', re.MULTILINE
 ENCODINGS = "gzip, deflate"
 
 
+class Mark(Protocol):
+    """What whoever begins an attempt says of it: its kind, and later why a timer of his ended it, if one did."""
+
+    given_up: str | None
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of attempt it is."""
+
+
 class Recording:
     """One attempt under way; instants in seconds on the running loop's clock."""
 
-    def __init__(self, number: int, now: float) -> None:
+    def __init__(self, number: int, now: float, mark: Mark | None = None) -> None:
         self.number = number
+        self.mark = mark
+        self.tokens = 0
         self.send = now
         self.headers: float | None = None
         self.first_content: float | None = None
@@ -67,7 +80,9 @@ class Recording:
         text = self._tail + part
         cut = text.rfind(b"\n") + 1
         lines, self._tail = text[:cut], text[cut:]
-        if _CONTENT.search(lines):
+        contents = len(_CONTENT.findall(lines))
+        if contents:
+            self.tokens += contents
             self.last_content = now
             if self.first_content is None:
                 self.first_content = now
@@ -91,6 +106,8 @@ class Recording:
             self._close(now, "ok")
         elif exhausted:
             self._close(now, "truncated", "the stream ended without a finish reason")
+        elif self.mark is not None and self.mark.given_up:
+            self._close(now, "timeout", self.mark.given_up)
         else:
             self._close(now, "cancelled")
 
@@ -112,6 +129,12 @@ class Recording:
         self.outcome = outcome
         self.error = error
 
+    @property
+    def _kind(self) -> Kind:
+        if self.mark is not None:
+            return self.mark.kind
+        return "first" if self.number == 1 else "retry"
+
     def attempt(self, origin: float) -> Attempt:
         """The frozen fact, instants counted from `origin`."""
 
@@ -123,7 +146,7 @@ class Recording:
             raise RuntimeError("an attempt is recorded before it ended")
         return Attempt(
             attempt=self.number,
-            kind="first" if self.number == 1 else "retry",
+            kind=self._kind,
             outcome=self.outcome,
             send_s=send,
             end_s=end,
@@ -132,6 +155,7 @@ class Recording:
             last_content_s=since(self.last_content),
             status=self.status,
             bytes=self.bytes,
+            tokens=self.tokens,
             error=self.error,
             request_id=self.request_id,
         )
@@ -146,9 +170,13 @@ class Trace:
 
     def begin(self, now: float) -> Recording:
         """Open the next attempt, sent `now`."""
-        recording = Recording(len(self.recordings) + 1, now)
+        recording = Recording(len(self.recordings) + 1, now, current_mark.get())
         self.recordings.append(recording)
         return recording
+
+    def number_of(self, mark: Mark) -> int | None:
+        """The number of the attempt that was begun with a mark."""
+        return next((recording.number for recording in self.recordings if recording.mark is mark), None)
 
     def attempts(self, origin: float, now: float) -> tuple[Attempt, ...]:
         """All attempts so far; one that nobody ended counts as given up `now`."""
@@ -159,6 +187,9 @@ class Trace:
 
 #: The trace of the request that the current task plays; None outside a measurement.
 current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=None)
+
+#: What is said of the attempt that the current task makes; None where the SDK makes its own.
+current_mark: ContextVar[Mark | None] = ContextVar("current_mark", default=None)
 
 
 def _reports_error(lines: bytes) -> bool:

@@ -1,16 +1,25 @@
-"""One trial of one cell: the article's loop, batch after batch, a client for each."""
+"""One trial of one cell: batch after batch, a client for each, or one window over all of its requests."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from harness.attempts import Play
 from harness.config import Cell, Experiment
+from harness.foresight import foreseeable, with_foresight
 from harness.openai_adapter import Endpoint, open_client
 from harness.records import Outcome, Request
+from harness.runner.dispatch import gather, window
 from harness.runner.listener import Listener
 from harness.runner.targets import Target
+from harness.strategies import memory_of
+from harness.strategies.limiters import limiter
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 Key = tuple[str, int, int]
 
@@ -45,9 +54,12 @@ class Ledger:
         """Whether every request of a trial is on disk."""
         return all(key in recorded for key in _keys(cell, trial))
 
-    def holds(self, cell: str, trial: int, batch: list[Request]) -> bool:
-        """Whether this batch needs no playing because all of it is on disk."""
-        return not self._replays and all((cell, trial, request.index) in self._recorded for request in batch)
+    def left(self, cell: str, trial: int, batch: list[Request], *, whole: bool) -> list[Request]:
+        """What of a batch still needs playing: `whole` batches are played again unless all of them is on disk."""
+        if self._replays:
+            return batch
+        missing = [request for request in batch if (cell, trial, request.index) not in self._recorded]
+        return batch if whole and missing else missing
 
     def add(self, outcome: Outcome) -> None:
         """Append an outcome, unless a replay met it again.
@@ -82,12 +94,18 @@ class Trial:
         self._ledger = ledger
         self._listener = listener
         self._strategy = cell.strategy.scaled(experiment.settings.time_scale)
+        self._memory = memory_of(self._strategy)
+        self._profile = cell.profile.scaled(experiment.settings.time_scale)
+        # Only the mock that plays this very profile can be foreseen.
+        settings = experiment.settings.target
+        own = settings.kind == "mock" and settings.base_url is None
+        self._foreseeable = own and foreseeable(cell.profile)
         self._origin = 0.0
         self.requests = len(cell.workload.requests)
 
     async def main(self) -> None:
-        """Release one batch after the other, as the published evaluation does. Raises TrialLimitError."""
-        batches = self._cell.workload.slices(self._cell.batch_size)
+        """Release the requests as the strategy's dispatch says. Raises TrialLimitError."""
+        batches = self._batches()
         self._listener.trial_started(
             cell=self._cell.name, trial=self._trial, trials=self._experiment.settings.trials, batches=len(batches)
         )
@@ -96,10 +114,11 @@ class Trial:
         async with self._target.endpoint(seed=self._seed, scope=scope) as endpoint:
             self._origin = asyncio.get_running_loop().time()
             for number, requests in enumerate(batches):
-                if self._ledger.holds(self._cell.name, self._trial, requests):
+                left = self._ledger.left(self._cell.name, self._trial, requests, whole=self._gathers)
+                if not left:
                     continue
-                self._listener.batch_started(batch=number, requests=len(requests))
-                if not await self._gather(number, requests, endpoint):
+                self._listener.batch_started(batch=number, requests=len(left))
+                if not await self._batch(number, left, endpoint):
                     late.append(number + 1)
         if late:
             raise TrialLimitError(
@@ -107,42 +126,52 @@ class Trial:
                 f"{self._experiment.settings.batch_limit_s:g}; its open requests are recorded as unfinished"
             )
 
-    async def _gather(self, number: int, requests: list[Request], endpoint: Endpoint) -> bool:
+    @property
+    def _gathers(self) -> bool:
+        return self._strategy.dispatch == "gather"
+
+    def _batches(self) -> list[list[Request]]:
+        """What is awaited together: slices under `gather`, otherwise all."""
+        return self._cell.workload.slices(self._cell.batch_size if self._gathers else self.requests)
+
+    async def _batch(self, number: int, requests: list[Request], endpoint: Endpoint) -> bool:
         """Play one batch; False when its limit cut it short."""
-        loop = asyncio.get_running_loop()
-        start = loop.time()
-        async with open_client(endpoint, max_retries=self._strategy.max_retries) as client:
-            plays = [
-                Play(
+        strategy, limit_s = self._strategy, self._experiment.settings.batch_limit_s
+        self._memory.release(len(requests))
+        async with AsyncExitStack() as stack:
+
+            async def opened(*, reuse: bool) -> AsyncOpenAI:
+                client = open_client(
+                    endpoint, max_retries=strategy.sdk_retries, max_connections=strategy.max_connections, reuse=reuse
+                )
+                return await stack.enter_async_context(client)
+
+            client = await opened(reuse=True)
+            fresh = await opened(reuse=False) if strategy.needs_fresh_connections else None
+
+            def start(request: Request) -> Play:
+                return Play(
                     client,
                     request,
-                    self._strategy,
+                    strategy,
                     endpoint,
+                    origin=self._origin,
+                    memory=self._memory,
+                    fresh=fresh,
                     experiment=self._experiment.name,
                     cell=self._cell.name,
                     trial=self._trial,
                     seed=self._seed,
                     batch=number,
-                    origin=self._origin,
                 )
-                for request in requests
-            ]
-            tasks = [loop.create_task(self._one(play)) for play in plays]
-            try:
-                async with asyncio.timeout_at(start + self._experiment.settings.batch_limit_s):
-                    await asyncio.gather(*tasks)
-            except TimeoutError:
-                await asyncio.gather(*tasks, return_exceptions=True)
-                for play, task in zip(plays, tasks, strict=True):
-                    if task.cancelled():
-                        self._ledger.add(play.unfinished())
-                return False
-            except BaseException:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                raise
-        return True
 
-    async def _one(self, play: Play) -> None:
-        self._ledger.add(await play.run())
+            if self._gathers:
+                return await gather(requests, start, self._keep, limit_s=limit_s)
+            limit_s *= len(self._cell.workload.slices(self._cell.batch_size))
+            return await window(requests, start, self._keep, limiter(strategy), limit_s=limit_s)
+
+    def _keep(self, play: Play, outcome: Outcome) -> None:
+        if self._foreseeable:
+            stream = self._strategy.stream
+            outcome = with_foresight(outcome, play.request, self._profile, stream=stream)
+        self._ledger.add(outcome)

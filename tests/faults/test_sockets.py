@@ -15,13 +15,13 @@ from harness.mock.server import serving
 from harness.openai_adapter import Endpoint, open_client
 from harness.profiles import Profile
 from harness.records import Outcome, Request
-from harness.strategies import Strategy
+from harness.strategies import Sdk
 
 REQUEST = Request(0, ({"role": "user", "content": "hi"},))
 PLACE = {"experiment": "e", "cell": "c", "trial": 0, "seed": 0, "batch": 0}
 
 
-def outcome(profile: Profile, network: str, strategy: Strategy) -> Outcome:
+def outcome(profile: Profile, network: str, strategy: Sdk) -> Outcome:
     """One request against a profile: direct, over in-memory sockets, or over real ones."""
     app = MockApp(profile)
 
@@ -61,7 +61,7 @@ def test_in_memory_sockets_agree_with_direct_calls(kind, stream):
     fault = {"kind": kind, "probability": 1.0, **settings}
     steps = {"name": "p", "headers": 1.0, "first_content": 1.0, "between_tokens": 0.5, "end": 0.5, "output_tokens": 3}
     profile = Profile.from_dict(steps | {"faults": [fault]})
-    strategy = Strategy("s", timeout=10, stream=stream, max_retries=0, tenacity_attempts=1)
+    strategy = Sdk("s", timeout=10, stream=stream, max_retries=0, tenacity_attempts=1)
     assert facts(outcome(profile, "memory", strategy)) == facts(outcome(profile, "direct", strategy))
 
 
@@ -80,5 +80,5 @@ def test_in_memory_sockets_agree_with_direct_calls(kind, stream):
 def test_on_real_sockets_it_is_the_same(kind, expected):
     """Over TCP, with a server that takes no time but for its faults."""
     profile = Profile.from_dict({"name": "p", "output_tokens": 3, "faults": [{"kind": kind, "probability": 1.0}]})
-    strategy = Strategy("s", timeout=0.2, stream=True, max_retries=0, tenacity_attempts=1)
+    strategy = Sdk("s", timeout=0.2, stream=True, max_retries=0, tenacity_attempts=1)
     assert outcome(profile, "real", strategy).outcome == expected

@@ -1,54 +1,23 @@
-"""Play one request under a strategy: the only place that makes, repeats and abandons attempts."""
+"""Play one request of a run under its strategy, and keep the record that it leaves."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tenacity import AsyncRetrying, RetryCallState, RetryError, stop_after_attempt
+from tenacity import RetryError
 
+from harness.attempts.chat import chat_player
+from harness.attempts.player import GivenUpError
+from harness.attempts.published import complete
 from harness.messages import StreamedMessage
 from harness.openai_adapter import Endpoint, Trace, current_trace
 from harness.records import Outcome, Request
-from harness.strategies import Strategy
+from harness.strategies import Memory, Played, Sdk, Strategy
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
     from openai.types.chat import ChatCompletion
-
-logger = logging.getLogger("harness")
-
-
-def log_retry(state: RetryCallState) -> None:
-    """Tenacity's `after` hook: log function, attempt number and outcome of a failed attempt at level INFO."""
-    name = getattr(state.fn, "__name__", "request")
-    failure = state.outcome.exception() if state.outcome is not None else None
-    logger.info("%s: attempt %d ended with %s", name, state.attempt_number, failure.__class__.__name__)
-
-
-async def complete(
-    client: AsyncOpenAI, arguments: Mapping[str, Any], *, tenacity_attempts: int
-) -> ChatCompletion | StreamedMessage:
-    """Ask for one chat completion, up to `tenacity_attempts` times, reading its stream included.
-
-    Returns the SDK's completion, or with `stream=True` the streamed message. Every failed attempt is followed by the
-    next one at once, whatever the exception. Raises tenacity.RetryError from the last failure.
-    """
-    retrying = AsyncRetrying(stop=stop_after_attempt(tenacity_attempts), after=log_retry)
-    return await retrying(_request, client, arguments)
-
-
-async def _request(client: AsyncOpenAI, arguments: Mapping[str, Any]) -> ChatCompletion | StreamedMessage:
-    answer = await client.chat.completions.create(**arguments)
-    if not arguments.get("stream"):
-        return answer  # type: ignore[no-any-return]  # without `stream` the SDK returns a completion
-    message = StreamedMessage()
-    async with answer as stream:
-        async for chunk in stream:
-            message.add(chunk)
-    return message
 
 
 class Play:
@@ -62,13 +31,21 @@ class Play:
         endpoint: Endpoint,
         *,
         origin: float,
+        memory: Memory | None = None,
+        fresh: AsyncOpenAI | None = None,
         **place: Any,
     ) -> None:
-        """`origin` is the start of the trial in seconds on the loop's clock; `place` names the record."""
+        """`origin` is the start of the trial in seconds on the loop's clock; `place` names the record.
+
+        `memory` is what the requests of one trial share. Retries go to `fresh`, if it is given.
+        """
         self._client = client
+        self._memory = memory or Memory()
+        self._fresh = fresh
+        self._winner: int | None = None
         self._strategy = strategy
         self._endpoint = endpoint
-        self._request = request
+        self.request = request
         self._place = place
         self._origin = origin
         self._trace = Trace(request.key)
@@ -79,20 +56,40 @@ class Play:
         """Play the request to its end. A failure is an outcome; only cancellation raises."""
         current_trace.set(self._trace)
         try:
-            answer = await complete(self._client, self._arguments(), tenacity_attempts=self._strategy.tenacity_attempts)
+            return self._answered(await self._ask())
         except Exception as error:
             return self._failed(error)
-        return self._answered(answer)
+
+    async def _ask(self) -> ChatCompletion | StreamedMessage:
+        strategy = self._strategy
+        if isinstance(strategy, Sdk):
+            arguments = self._arguments() | strategy.call_arguments()
+            return await complete(self._client, arguments, tenacity_attempts=strategy.tenacity_attempts)
+        if not isinstance(strategy, Played):
+            raise TypeError(f"nobody plays strategies of the kind {type(strategy).__name__}")
+        player = chat_player(
+            self._client,
+            self._arguments(),
+            strategy,
+            self._memory,
+            fresh=self._fresh,
+            seed=self._endpoint.seed,
+            key=self.request.key,
+        )
+        try:
+            return await player.run()
+        finally:
+            self._winner = None if player.winner is None else self._trace.number_of(player.winner)
 
     def unfinished(self) -> Outcome:
         """The record of a request that was cut short by a limit: its time is a lower bound."""
         return self._outcome("unfinished", error="still under way at batch_limit_s")
 
     def _arguments(self) -> dict[str, Any]:
-        arguments: dict[str, Any] = {"model": self._endpoint.model, "messages": self._request.messages}
-        if self._request.max_tokens is not None:
-            arguments["max_tokens"] = self._request.max_tokens
-        return arguments | self._strategy.call_arguments()
+        arguments: dict[str, Any] = {"model": self._endpoint.model, "messages": self.request.messages}
+        if self.request.max_tokens is not None:
+            arguments["max_tokens"] = self.request.max_tokens
+        return arguments
 
     def _answered(self, answer: ChatCompletion | StreamedMessage) -> Outcome:
         if isinstance(answer, StreamedMessage):
@@ -112,6 +109,8 @@ class Play:
         return self._outcome("ok", tokens=tokens, finish_reason=getattr(first, "finish_reason", None))
 
     def _failed(self, error: Exception) -> Outcome:
+        if isinstance(error, GivenUpError):
+            return self._outcome(error.outcome, error=str(error))
         last = error.last_attempt.exception() if isinstance(error, RetryError) else error
         recordings = self._trace.recordings
         outcome = recordings[-1].outcome if recordings else "connection_error"
@@ -126,13 +125,14 @@ class Play:
         now = self._clock()
         return Outcome(
             **self._place,
-            request=self._request.index,
+            request=self.request.index,
             outcome=outcome,
             start_s=round(self._start - self._origin, 9),
             end_s=round(now - self._origin, 9),
             tokens=tokens,
             finish_reason=finish_reason,
             error=error,
+            winner=self._winner,
             attempts=self._trace.attempts(self._origin, now),
         )
 

@@ -1,0 +1,97 @@
+"""What all strategies share: a name, streaming, and how requests are released."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Times = Annotated[int, Field(ge=0, strict=True)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Flag = Annotated[bool, Field(strict=True)]
+Dispatch = Literal["gather", "window", "aimd", "gradient"]
+_S = TypeVar("_S", bound="Strategy")
+
+#: `timeout=off`: no limit at all.
+OFF: Literal["off"] = "off"
+
+
+def _parse_timeout(value: object) -> object:
+    # YAML reads a bare `off` as false.
+    if value is False:
+        return OFF
+    if isinstance(value, str) and value.lower() == "none":
+        raise ValueError(
+            "'none' is ambiguous: write null to leave the argument out (the SDK's default of 600 s) "
+            "or off to pass None (no timeout at all)"
+        )
+    if isinstance(value, bool):
+        raise ValueError("a timeout is a number of seconds, null or off")
+    return value
+
+
+Timeout = Annotated[
+    Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["off"] | None, BeforeValidator(_parse_timeout)
+]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Strategy:
+    """The bundle of client settings that a cell tests. Pure: nothing of it sends, sleeps or reads a clock.
+
+    `dispatch` says how requests are released: `gather` awaits batch after batch, `window` keeps `in_flight` requests
+    under way over the whole workload, `aimd` and `gradient` begin with so many and adapt the number. `max_connections`
+    limits the client's pool. Subclasses register themselves by their `kind`; fields called `timeout`, `delay`, or with
+    names that end in `_timeout`, `_delay` or `_s`, are seconds.
+    """
+
+    name: str
+    description: str = ""
+    stream: Flag = False
+    dispatch: Dispatch = "gather"
+    in_flight: Count = 100
+    max_connections: Count | None = None
+
+    register: ClassVar[dict[str, type[Strategy]]] = {}
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        kind = cls.__dict__.get("kind")
+        if isinstance(kind, str):
+            Strategy.register[kind] = cls
+
+    @property
+    def http_attempts_at_most(self) -> int:
+        """The most HTTP attempts that one request can make."""
+        raise NotImplementedError
+
+    @property
+    def sdk_retries(self) -> int:
+        """How often the SDK itself is told to retry."""
+        return 0
+
+    @property
+    def needs_fresh_connections(self) -> bool:
+        """Whether some attempts must not use a pooled connection."""
+        return False
+
+    def call_arguments(self) -> dict[str, Any]:
+        """The keyword arguments of `chat.completions.create` that this strategy sets."""
+        return {"stream": True} if self.stream else {}
+
+    def scaled(self: _S, factor: float) -> _S:
+        """The same strategy with its times multiplied by `factor`."""
+        if factor == 1:
+            return self
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        changes: dict[str, Any] = {name: v.scaled(factor) for name, v in values.items() if hasattr(v, "scaled")}
+        changes |= {name: v * factor for name, v in values.items() if isinstance(v, float) and _is_time(name)}
+        return replace(self, **changes)
+
+
+def _is_time(name: str) -> bool:
+    return name in {"timeout", "delay"} or name.endswith(("_timeout", "_delay", "_s"))
