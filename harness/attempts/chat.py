@@ -59,16 +59,27 @@ async def _attempt(client: AsyncOpenAI, fresh: AsyncOpenAI, settings: Mapping[st
         live.content()
         return answer
     live.headers()
-    message, choices = StreamedMessage(), settings.get("n") or 1
     async with answer as stream:
-        async for chunk in stream:
-            before = message.content_chunks
-            message.add(chunk)
-            if message.content_chunks > before:
-                live.content()
-            if message.finished_choices >= choices and live.seen.finished_s is None:
-                check_message(message)
-                live.finish(message)
+        try:
+            return await _read(stream, settings.get("n") or 1, live)
+        except openai.APIConnectionError as error:
+            if isinstance(error, openai.APITimeoutError):
+                raise
+            # The connection was there, and an answer on it.
+            raise AttemptError("stream_error", type(error).__name__) from error
+
+
+async def _read(stream: Any, choices: int, live: Live[Answer]) -> StreamedMessage:
+    """The message of a stream, reported as it comes. Raises AttemptError for part of one, or none."""
+    message = StreamedMessage()
+    async for chunk in stream:
+        before = message.content_chunks
+        message.add(chunk)
+        if message.content_chunks > before:
+            live.content()
+        if message.finished_choices >= choices and live.seen.finished_s is None:
+            check_message(message)
+            live.finish(message)
     if message.finished_choices < choices:
         raise AttemptError("truncated", "the stream ended without a finish reason")
     return message

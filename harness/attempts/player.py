@@ -124,7 +124,7 @@ class Player(Generic[T]):
                 if self._act(plan):
                     continue
                 if plan.launch is None and not situation.open:
-                    last = max(situation.attempts, key=lambda seen: seen.ended_s or 0.0)
+                    last = situation.last_ended
                     raise GivenUpError(last.outcome or "timeout", f"{_times(len(situation.attempts))}")
                 await self._wait(plan.next_s)
         except GivenUpError as error:

@@ -85,8 +85,8 @@ class QuantileHedge(_Hedging):
 class Speculation(_Hedging):
     """once a share `done` of a batch is finished, a copy of what runs longer than `factor` medians of it
 
-    MapReduce's backup tasks with Spark's speculation.quantile and speculation.multiplier (Dean and Ghemawat, "MapReduce",
-    OSDI 2004; Spark's configuration reference).
+    MapReduce's backup tasks with Spark's speculation.quantile and speculation.multiplier (Dean and Ghemawat,
+    "MapReduce", OSDI 2004; Spark's configuration reference).
     """
 
     done: Share = 0.75
@@ -110,11 +110,11 @@ class Adaptive(_Hedging):
     """learns when an attempt is late, hedges a small share of them, restarts the rest, and stops where neither helps
 
     Nothing need be known of the server. A copy is sent after the time that a share `hedged` of attempts exceeds, or
-    `factor` medians if that is less; an attempt is given up after `patience` medians, at least; until half of the first
-    requests have been answered, and at least `warm_up`, after `first_delay` and `timeout`. The first copy that answers
-    wins. Retries wait twice as long each time, the last one as long as it takes. `hedge_budget` and `retry_budget` limit
-    the extra load, and the `breaker` ends both where copies and retries bring no answers: when the server is full, or a
-    prompt slow by nature.
+    `factor` medians if that is less; an attempt is given up after `patience` medians; until half of the first requests
+    have been answered, and at least `warm_up`, after `first_delay` and `timeout`; never before `least_s`. The first copy
+    that answers wins. Retries wait twice as long each time, the last one as long as it takes. `hedge_budget` and
+    `retry_budget` limit the extra load, and the `breaker` ends both where copies and retries bring no answers: when the
+    server is full, or a prompt slow by nature.
     """
 
     timeout: Timeout = 10.0
@@ -128,6 +128,7 @@ class Adaptive(_Hedging):
     factor: Annotated[float, Field(gt=1)] = 2.5
     patience: Annotated[float, Field(gt=1)] = 5.0
     first_delay: Seconds = 5.0
+    least_s: Seconds = 0.1
     warm_up: Count = 20
     hedge_budget: Budget | None = ShareBudget(share=0.1, reserve=20.0)
     retry_budget: Budget | None = ShareBudget(share=0.4, reserve=20.0)
@@ -150,11 +151,11 @@ class Adaptive(_Hedging):
         """So many medians, doubled with each round."""
         learner: Any = memory.learner
         median_s: float | None = learner.median_s
-        limit = limit_of(self.timeout) if median_s is None else self.patience * median_s
+        limit = limit_of(self.timeout) if median_s is None else self.patience * max(median_s, self.least_s)
         return limit * self.escalation**round_
 
     def hedge_s(self, situation: Situation, memory: Memory) -> float:
         """Where the tail begins, doubled with each round."""
         learner: Any = memory.learner
         tail_s: float | None = learner.tail_s
-        return (self.first_delay if tail_s is None else tail_s) * self.escalation**situation.retries
+        return (self.first_delay if tail_s is None else max(tail_s, self.least_s)) * self.escalation**situation.retries

@@ -104,7 +104,7 @@ class Tracker:
     """A quantile that censoring cannot fool: tau += eta (q - 1{T <= tau}), in the logarithm of tau.
 
     Whether T <= tau is known even of an attempt that was given up, if it was older than tau. Robbins and Monro, "A
-    stochastic approximation method" (1951); the logarithm makes the step a share of tau, so that no scale need be known.
+    stochastic approximation method" (1951); the logarithm makes the step a share of tau: no scale need be known.
     """
 
     def __init__(self, start_s: float, share: float, *, eta: float = 0.05) -> None:
@@ -140,8 +140,8 @@ class BodyAndTail(Ignorant):
 
     Warm when at least `warm_up` attempts have been answered, and as many as half of those that began before the first
     answer came: their median is then known, although the slow ones are still under way. Until as many as had begun by
-    then have come to an end, the tail is taken to begin at `factor` medians. An attempt that was given up at an age beyond the tail is known to lie in it; one
-    that was given up before says nothing.
+    then have come to an end, the tail is taken to begin at `factor` medians. An attempt that was given up at an age
+    beyond the tail is known to lie in it; one that was given up before says nothing.
     """
 
     def __init__(self, *, tail: float, factor: float, warm_up: int) -> None:

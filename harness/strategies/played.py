@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -75,16 +76,18 @@ class Played(Strategy):
 
     @model_validator(mode="after")
     def _timers_agree(self) -> Played:
-        order = ["connect_timeout", "headers_timeout", "timeout", "attempt_timeout", "total_timeout"]
-        limits = [(name, limit_of(getattr(self, name))) for name in order]
-        if limits[0][1] > limits[3][1]:
-            raise ValueError(_contradiction(limits[0], limits[3]))
-        for i, smaller in enumerate(limits[1:], 1):
-            for larger in limits[i + 1 :]:
-                if smaller[1] > larger[1] and smaller[1] < NEVER:
+        def limits(*names: str) -> list[tuple[str, float]]:
+            return [(name, limit_of(getattr(self, name))) for name in names]
+
+        for chain in (
+            limits("connect_timeout", "attempt_timeout", "total_timeout"),
+            limits("headers_timeout", "timeout", "attempt_timeout", "total_timeout"),
+            limits("idle_timeout", "attempt_timeout"),
+        ):
+            given = [limit for limit in chain if limit[1] < NEVER]
+            for smaller, larger in pairwise(given):
+                if smaller[1] > larger[1]:
                     raise ValueError(_contradiction(smaller, larger))
-        if limit_of(self.idle_timeout) > limit_of(self.attempt_timeout) and self.idle_timeout not in (None, OFF):
-            raise ValueError(_contradiction(("idle_timeout", limit_of(self.idle_timeout)), limits[3]))
         return self
 
     # -- what kinds of strategies override
@@ -152,7 +155,7 @@ class Played(Strategy):
         """Content decides the race: the others are given up."""
         losers = [GiveUp(attempt.number, now_s) for attempt in under_way if attempt is not answering]
         idle, whole = limit_of(self.idle_timeout), limit_of(self.attempt_timeout)
-        last = answering.last_content_s or answering.first_content_s or answering.sent_s
+        last = answering.sent_s if answering.last_content_s is None else answering.last_content_s
         if answering.finished_s is not None:
             return Plan(tuple(losers), None, NEVER, answering.finished_s + self.grace_s)
         if last + idle <= answering.sent_s + whole:
@@ -196,7 +199,7 @@ class Played(Strategy):
         """The first attempt, or the one after a failure; None when the request has failed."""
         if not situation.attempts:
             return Launch(situation.start_s, "first")
-        last = max(situation.attempts, key=lambda attempt: attempt.ended_s or 0.0)
+        last = situation.last_ended
         wait = 0.0
         if last.outcome != "timeout":
             told = last.retry_after_s
@@ -204,7 +207,7 @@ class Played(Strategy):
                 return None
             failures = sum(attempt.outcome not in {"timeout", "cancelled"} for attempt in situation.attempts)
             wait = self.backoff.wait_s(failures, told, situation.jitter(len(situation.attempts)))
-        at_s = (last.ended_s or situation.now_s) + wait
+        at_s = last.end_s + wait
         if situation.retries >= self.max_retries or at_s >= deadline or not memory.allows("retry", situation.now_s):
             return None
         return Launch(at_s, "retry")

@@ -109,7 +109,7 @@ class TrackedTimeout(_Learnt):
 
     quantile: Annotated[float, Field(gt=0, lt=1)] = 0.97
     factor: Annotated[float, Field(ge=1)] = 1.5
-    eta: Annotated[float, Field(gt=0, le=1)] = 0.05
+    eta: Annotated[float, Field(gt=0, le=1)] = 0.2
     kind: Literal["tracked_timeout"] = "tracked_timeout"
 
     def learner(self) -> Learner:

@@ -38,6 +38,11 @@ class Seen:
         """Whether it is under way."""
         return self.ended_s is None
 
+    @property
+    def end_s(self) -> float:
+        """When it ended; infinity while it is under way."""
+        return NEVER if self.ended_s is None else self.ended_s
+
 
 @dataclass(slots=True)
 class Situation:
@@ -55,6 +60,11 @@ class Situation:
     def open(self) -> list[Seen]:
         """The attempts under way."""
         return [attempt for attempt in self.attempts if attempt.ended_s is None]
+
+    @property
+    def last_ended(self) -> Seen:
+        """Of the attempts, all of which are over, the one that ended last."""
+        return max(self.attempts, key=lambda attempt: attempt.end_s)
 
     @property
     def retries(self) -> int:
