@@ -204,7 +204,7 @@ class Played(Strategy):
                 return None
             failures = sum(attempt.outcome not in {"timeout", "cancelled"} for attempt in situation.attempts)
             wait = self.backoff.wait_s(failures, told, situation.jitter(len(situation.attempts)))
-        at_s = (last.ended_s or situation.now_s) + wait
+        at_s = (situation.now_s if last.ended_s is None else last.ended_s) + wait
         if situation.retries >= self.max_retries or at_s >= deadline or not memory.allows("retry", situation.now_s):
             return None
         return Launch(at_s, "retry")
