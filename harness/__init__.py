@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.llm import Llm as Llm
+    from harness.transport import http_client as http_client
 
 __version__ = "0.1.0"
-__all__ = ["Llm", "__version__"]
+__all__ = ["Llm", "__version__", "http_client"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from harness.llm import Llm
 
         return Llm
+    if name == "http_client":
+        from harness.transport import http_client
+
+        return http_client
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -134,6 +134,11 @@ def as_sdk_error(error: GivenUpError, client: AsyncOpenAI) -> Exception:
     if isinstance(cause, openai.OpenAIError):
         return cause
     request = httpx2.Request("POST", f"{client.base_url}chat/completions")
-    if error.outcome == "timeout":
-        return openai.APITimeoutError(request)
-    return openai.APIConnectionError(message=str(cause or error), request=request)
+    timed_out = error.outcome == "timeout"
+    found = (
+        openai.APITimeoutError(request)
+        if timed_out
+        else openai.APIConnectionError(message=str(cause or error), request=request)
+    )
+    found.__cause__ = error
+    return found

@@ -109,7 +109,7 @@ class Player(Generic[T]):
         return self._situation.attempts
 
     async def run(self) -> T:
-        """The answer. Raises GivenUpError, its cause being the last attempt's exception."""
+        """The answer. Raises GivenUpError, its cause being the last attempt's exception, if that one had any."""
         memory, situation = self._memory, self._situation
         memory.waiting[self.changed] = None
         try:
@@ -151,6 +151,7 @@ class Player(Generic[T]):
         """Do what is due; whether anything was. Raises GivenUpError when the total deadline is over."""
         now, acted = self._situation.now_s, False
         if plan.deadline_s <= now:
+            self._failure = None
             raise GivenUpError("timeout", f"no answer within {now - self._situation.start_s:g} s in all")
         for number, at_s, why in plan.give_up:
             if at_s <= now:
@@ -178,6 +179,9 @@ class Player(Generic[T]):
         live.given_up = why
         self._tasks[number - 1].cancel()
         self._end(live.seen, "timeout" if why else "cancelled")
+        if why:
+            # What an attempt before it came to is not why the request fails, should it fail now.
+            self._failure = None
 
     def _end(self, seen: Seen, outcome: str, *, useful: bool = False) -> None:
         seen.ended_s, seen.outcome = self._loop.time(), outcome

@@ -19,7 +19,8 @@ from openai._constants import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT, MAX_RE
 from harness.clock import wall_time
 from harness.draws import uniform
 from harness.openai_adapter.direct import DirectTransport
-from harness.openai_adapter.trace import ENCODINGS, Recording, current_trace
+from harness.openai_adapter.events import ENCODINGS
+from harness.openai_adapter.trace import Recording, current_trace
 from harness.wire import App
 
 

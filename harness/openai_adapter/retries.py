@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING
 
 import httpx2
+
+from harness.clock import wall_time
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -27,3 +31,18 @@ def retry_after_of(headers: httpx2.Headers, client: AsyncOpenAI) -> float | None
     """Seconds that the server asks to wait, read as the SDK does; None when it does not say, or nonsense."""
     seconds = client._parse_retry_after_header(headers)
     return None if seconds is None or not 0 < seconds < float("inf") else seconds
+
+
+def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
+    """The same, read by the loop's clock, where no client of the SDK is at hand."""
+    for name, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
+        with suppress(KeyError, ValueError):
+            seconds = float(headers[name]) / divisor
+            break
+    else:
+        try:
+            date = parsedate_tz(headers.get("retry-after"))
+            seconds = 0.0 if date is None else mktime_tz(date) - wall_time()
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return seconds if 0 < seconds < float("inf") else None

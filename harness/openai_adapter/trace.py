@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-import zlib
 from contextvars import ContextVar
 from typing import Protocol
 
 import httpx2
 
+from harness.openai_adapter.events import EventReader
 from harness.records import Attempt, Kind, rounded
-
-# A value that a reader would see: a role, an empty delta or null does not count. Inside a JSON string the quotes
-# around these names would be escaped, so text that talks about them does not match.
-_CONTENT = re.compile(rb'"(?:content|arguments|refusal)"\s*:\s*"(?!")')
-_FINISH = re.compile(rb'"finish_reason"\s*:\s*"|^data:\s*\[DONE\]', re.MULTILINE)
-# What this module can read; a client that records asks for no other encoding.
-ENCODINGS = "gzip, deflate"
 
 
 class Mark(Protocol):
@@ -48,61 +39,38 @@ class Recording:
         self.status: int | None = None
         self.request_id: str | None = None
         self.bytes = 0
-        self._events = False
-        self._unpack: zlib._Decompress | None = None
-        self._tail = b""
-        self._complete = False
-        self._reported: str | None = None
+        self._events: EventReader | None = None
 
     def answered(self, response: httpx2.Response, now: float) -> None:
         """The headers are there."""
         self.headers = now
         self.status = response.status_code
         self.request_id = response.headers.get("x-request-id")
-        self._events = response.headers.get("content-type", "").startswith("text/event-stream")
-        if response.headers.get("content-encoding", "identity") != "identity":
-            # The offset makes zlib tell gzip and deflate apart by their headers.
-            self._unpack = zlib.decompressobj(zlib.MAX_WBITS + 32)
+        self._events = EventReader(response.headers)
 
     def received(self, part: bytes, now: float) -> None:
         """Bytes of the body are there."""
         self.bytes += len(part)
-        if not self._events:
-            return
-        if self._unpack is not None:
-            try:
-                part = self._unpack.decompress(part)
-            except zlib.error:
-                # Unreadable here, whatever the SDK makes of it: timed like a plain answer, by its end.
-                self._events = False
-                return
-        # Patterns are looked for in whole lines only, since a chunk may end anywhere.
-        text = self._tail + part
-        cut = text.rfind(b"\n") + 1
-        lines, self._tail = text[:cut], text[cut:]
-        contents = len(_CONTENT.findall(lines))
-        if contents:
-            self.tokens += contents
+        if self._events is not None and self._events.read(part):
+            self.tokens = self._events.contents
             self.last_content = now
             if self.first_content is None:
                 self.first_content = now
-        if _FINISH.search(lines):
-            self._complete = True
-        if b'"error"' in lines and _reports_error(lines):
-            self._reported = "the stream carried an error"
 
     def ended(self, now: float, *, exhausted: bool) -> None:
         """The body was read to its end, or closed by the client before that."""
         if self.end is not None:
             return
+        events = self._events
         if self.status is not None and self.status >= 400:
             self._close(now, "status_error", f"HTTP {self.status}")
-        elif self._reported is not None:
-            self._close(now, "stream_error", self._reported)
-        elif not self._events and exhausted:
+        elif events is not None and events.reports_error:
+            self._close(now, "stream_error", "the stream carried an error")
+        elif exhausted and not (events is not None and events.readable):
+            # Timed by its end: a plain answer, or one that cannot be read here, whatever the SDK makes of it.
             self.first_content = self.last_content = now
             self._close(now, "ok")
-        elif self._complete:
+        elif events is not None and events.finishes:
             self._close(now, "ok")
         elif exhausted:
             self._close(now, "truncated", "the stream ended without a finish reason")
@@ -190,19 +158,6 @@ current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=No
 
 #: What is said of the attempt that the current task makes; None where the SDK makes its own.
 current_mark: ContextVar[Mark | None] = ContextVar("current_mark", default=None)
-
-
-def _reports_error(lines: bytes) -> bool:
-    """Whether an event is an error in the SDK's eyes: an object with an `error` at its top that is not empty."""
-    for line in lines.splitlines():
-        if line.startswith(b"data:") and b'"error"' in line:
-            try:
-                data = json.loads(line.removeprefix(b"data:"))
-            except ValueError:
-                continue
-            if isinstance(data, dict) and data.get("error"):
-                return True
-    return False
 
 
 def _described(error: BaseException) -> str:
