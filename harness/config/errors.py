@@ -25,12 +25,13 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def validation_error(error: ValidationError, where: str, schema: type) -> UserError:
     """The first finding of a validation as one line; `where` is the dotted key of what was validated."""
     found = error.errors()[0]
-    path = [
-        part for part in found["loc"] if not (isinstance(part, str) and (part in _KINDS or not part.isidentifier()))
-    ]
+    unknown = found["type"] in {"unexpected_keyword_argument", "extra_forbidden"}
+    # A key that nobody knows is the user's, however much it looks like one of pydantic's marks.
+    last = found["loc"][-1:] if unknown else ()
+    path = [*filter(_is_key, found["loc"][: len(found["loc"]) - len(last)]), *last]
     key = ".".join([where, *map(str, path)] if where else map(str, path))
     value = found["input"]
-    if found["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+    if unknown:
         return UserError(f"unknown key '{key}'{did_you_mean(str(path[-1]), _names(schema, path[:-1]))}")
     if found["type"] in {"missing", "missing_argument"}:
         return UserError(f"{key} is missing")
@@ -57,6 +58,11 @@ _DISTRIBUTIONS = {
     "mixture",
 }
 _KINDS = frozenset(_DISTRIBUTIONS | Fault.register.keys())
+
+
+def _is_key(part: str | int) -> bool:
+    """Whether a part of pydantic's path is a key of the user's, or an index."""
+    return isinstance(part, int) or (part not in _KINDS and part.isidentifier())
 
 
 def _short(value: Any) -> bool:
