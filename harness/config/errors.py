@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
 
@@ -38,6 +38,8 @@ def validation_error(error: ValidationError, where: str, schema: type) -> UserEr
     if found["type"] == "literal_error":
         choices = [choice.strip(" '") for choice in found["ctx"]["expected"].replace(" or ", ",").split(",")]
         return UserError(f"{key}: no such choice: {value!r}{did_you_mean(str(value), choices)}")
+    if found["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return _kind_error(f"{key}.kind", found)
     text = found["msg"].removeprefix("Value error, ").removeprefix("Input ")
     # Our own checks say what they saw where that is wise; a URL may carry a password.
     return UserError(
@@ -58,6 +60,16 @@ _DISTRIBUTIONS = {
     "mixture",
 }
 _KINDS = frozenset(_DISTRIBUTIONS | Fault.register.keys())
+
+
+def _kind_error(key: str, found: Mapping[str, Any]) -> UserError:
+    """What is wrong with the `kind` of a fault or a distribution."""
+    if found["type"] == "union_tag_not_found":
+        return UserError(f"{key} is missing")
+    context = found["ctx"]
+    tag, known = str(context["tag"]), {choice.strip(" '") for choice in context["expected_tags"].split(",")}
+    noun = "distribution" if known <= _DISTRIBUTIONS else "fault"
+    return UserError(f"{key}: no such {noun} '{tag}'{did_you_mean(tag, known)}")
 
 
 def _is_key(part: str | int) -> bool:

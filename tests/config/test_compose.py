@@ -237,3 +237,23 @@ def test_a_key_that_looks_like_none_is_an_unknown_key(key):
     """Numbers, spaces and the names of distributions stand in pydantic's own paths too."""
     with pytest.raises(UserError, match=f"^unknown key 'profile article.{key}'; "):
         serve_settings([f"profile.{key}=2"])
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("faults=[{kind: stal, probability: 1}]", "faults.0.kind: no such fault 'stal'; did you mean 'stall'?"),
+        ("faults=[{probability: 1}]", "faults.0.kind is missing"),
+        ("headers={kind: lognorml}", "headers.kind: no such distribution 'lognorml'; did you mean 'lognormal'?"),
+        ("headers={median: 1}", "headers.kind is missing"),
+        (
+            "faults=[{kind: stall, probability: 1, duration: {kind: parto, scale: 1}}]",
+            "faults.0.duration.kind: no such distribution 'parto'; did you mean 'pareto'?",
+        ),
+    ],
+)
+def test_an_unknown_kind_is_told_with_the_one_that_is_near(word, message):
+    """Instead of the names of all that there are; one that is missing is called so."""
+    with pytest.raises(UserError) as error:
+        serve_settings([f"profile.{word}"])
+    assert str(error.value) == f"profile article.{message}"
