@@ -51,8 +51,9 @@ class HttpWire:
     def flush(self) -> None:
         """Let what was written go now."""
         if self._out:
-            self._http.transport.write(b"".join(self._out))
-            self._out.clear()
+            # Taken first, so that what cannot be written is not tried again when the connection is dropped for it.
+            out, self._out = self._out, []
+            self._http.transport.write(b"".join(out))
 
     def end(self) -> None:
         """The body is complete."""

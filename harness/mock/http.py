@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 from collections import deque
@@ -11,7 +12,7 @@ import httptools
 
 from harness.mock.app import MockApp
 from harness.mock.framing import HttpWire
-from harness.mock.request import MAX_BODY, ApiError, too_large
+from harness.mock.request import MAX_BODY, ApiError, internal_error, too_large
 from harness.wire import Connection, HttpRequest
 
 MAX_HEAD = 64 * 2**10
@@ -20,6 +21,7 @@ LARGE_BODY = 64 * 2**10
 #: A request must be there so many seconds after its first byte.
 REQUEST_LIMIT_S = 60.0
 
+_LOG = logging.getLogger(__name__)
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -105,6 +107,10 @@ class HttpConnection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             self._after_offer(data[offer.args[0] :])
+            return
+        except httptools.HttpParserCallbackError:
+            # The parser hides what its callbacks raise behind an error of its own.
+            self._bug()
             return
         except httptools.HttpParserError:
             self._reject(ApiError(400, "We could not parse your HTTP request.", code="bad_request"))
@@ -207,7 +213,11 @@ class HttpConnection(asyncio.Protocol):
         if self.facts.served:
             self.facts.idle_s = self._loop.time() - self._ended_at
         wire = self._wire = HttpWire(self, keep_alive=keep_alive, chunks=self._parser.get_http_version() != "1.0")
-        exchange = self._app.handle(request, wire)
+        try:
+            exchange = self._app.handle(request, wire)
+        except Exception:
+            self._bug()
+            return
         # An answer that took no time is over already: nothing must hold on to it.
         if self._wire is wire:
             wire.exchange = exchange
@@ -257,6 +267,16 @@ class HttpConnection(asyncio.Protocol):
         if self._wire is None and not self.transport.is_closing():
             self._wire = HttpWire(self, keep_alive=False)
             self._app.refuse(error, self._wire)
+
+    def _bug(self) -> None:
+        """Log the exception that is being handled, and let nobody wait for what it prevented."""
+        _LOG.exception("a bug in the mock")
+        wire, self._wire = self._wire, None
+        if wire is None:
+            self._reject(internal_error())
+        else:
+            wire.lost()
+            self.transport.abort()
 
     def _too_slow(self) -> None:
         self._reject(
