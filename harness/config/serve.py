@@ -61,6 +61,8 @@ def _value(text: str) -> Any:
 def _change(fields: dict[str, Any], key: str, value: Any) -> None:
     """Set the field that a dotted key names; sections that are not there yet are made."""
     *sections, last = key.split(".")[1:]
+    if not all((*sections, last)):
+        raise UserError(f"'{key}' names no field: write profile.FIELD=VALUE")
     for section in sections:
         inner = fields.setdefault(section, {})
         if not isinstance(inner, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 
 from pydantic import ValidationError
@@ -20,6 +21,8 @@ from harness.profiles import Profile
 from harness.wire import Exchange, Header, HttpRequest, Wire
 
 MODELS = ("gpt-3.5-turbo-1106", "gpt-4o", "gpt-4o-mini", "mock")
+
+_LOG = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest, Wire], Exchange]
 
@@ -74,6 +77,9 @@ class MockApp:
             return handler(request, wire)
         except ApiError as error:
             return self.refuse(error, wire)
+        except Exception:
+            _LOG.exception("a bug in the mock: %s %s", request.method, request.path)
+            return self.refuse(asked.internal_error(), wire)
 
     def hears(self, request: HttpRequest, wire: Wire) -> Exchange | None:
         """Whether to read a large body: an exchange when a fault has it that nobody does."""

@@ -63,7 +63,7 @@ class Attempts:
             generation = Script((Event("reply", 0.0, reply=reply),), fault="overflow")
         else:
             generation = self._script(answer, (scope, key, seed, attempt), wire)
-        entry = self._open(request, question, generation, (scope, key, seed, attempt), wire)
+        entry = self._entry(request, question, generation, (scope, key, seed, attempt), wire)
         writer = Writer(
             wire,
             answer,
@@ -85,6 +85,8 @@ class Attempts:
             log=self._log,
             ended=lambda played: running.ended(played, entry, self._log, held=not turned_away),
         )
+        # Only now, when nothing can go wrong any more before the playback is there to close it.
+        self._log.open(entry)
         if turned_away:
             playback.begin()
         else:
@@ -142,7 +144,7 @@ class Attempts:
             raise ApiError(400, "X-Harness-Seed must be an integer.", param="X-Harness-Seed") from None
         return scope, key, seed
 
-    def _open(
+    def _entry(
         self,
         request: HttpRequest,
         question: Question,
@@ -152,18 +154,16 @@ class Attempts:
     ) -> Entry:
         scope, key, seed, attempt = identity
         retry = request.headers.get(b"x-stainless-retry-count", b"")
-        return self._log.open(
-            Entry(
-                request=key,
-                scope=scope,
-                attempt=attempt,
-                seed=seed,
-                model=question.model,
-                script=generation if question.stream else generation.all_at_the_end(),
-                stream=question.stream,
-                sdk_retry=int(retry) if retry.isdigit() and len(retry) < 10 else None,
-                served=wire.connection.served,
-            )
+        return Entry(
+            request=key,
+            scope=scope,
+            attempt=attempt,
+            seed=seed,
+            model=question.model,
+            script=generation if question.stream else generation.all_at_the_end(),
+            stream=question.stream,
+            sdk_retry=int(retry) if retry.isdigit() and len(retry) < 10 else None,
+            served=wire.connection.served,
         )
 
     def _on_loop(self) -> _Running:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 from collections import deque
-from collections.abc import Sequence
-from http import HTTPStatus
 
 import httptools
 
 from harness.mock.app import MockApp
-from harness.mock.request import MAX_BODY, ApiError, too_large
-from harness.wire import Connection, Exchange, Header, HttpRequest
+from harness.mock.framing import HttpWire
+from harness.mock.request import MAX_BODY, ApiError, internal_error, too_large
+from harness.wire import Connection, HttpRequest
 
 MAX_HEAD = 64 * 2**10
 #: A body beyond this is read only when the application wants it.
@@ -21,6 +21,7 @@ LARGE_BODY = 64 * 2**10
 #: A request must be there so many seconds after its first byte.
 REQUEST_LIMIT_S = 60.0
 
+_LOG = logging.getLogger(__name__)
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -53,7 +54,7 @@ class HttpConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[HttpRequest, bool]] = deque()
-        self._wire: _HttpWire | None = None
+        self._wire: HttpWire | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._ended_at = 0.0
         self._deaf = False
@@ -107,6 +108,10 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as offer:
             self._after_offer(data[offer.args[0] :])
             return
+        except httptools.HttpParserCallbackError:
+            # The parser hides what its callbacks raise behind an error of its own.
+            self._bug()
+            return
         except httptools.HttpParserError:
             self._reject(ApiError(400, "We could not parse your HTTP request.", code="bad_request"))
             return
@@ -156,7 +161,7 @@ class HttpConnection(asyncio.Protocol):
         if self._size > MAX_BODY:
             self._reject(too_large())
         elif before <= LARGE_BODY < self._size and self._wire is None:
-            wire = _HttpWire(self, keep_alive=False)
+            wire = HttpWire(self, keep_alive=False)
             exchange = self._app.hears(self._request(), wire)
             if exchange is not None:
                 self._wire, wire.exchange = wire, exchange
@@ -207,13 +212,17 @@ class HttpConnection(asyncio.Protocol):
     def _answer(self, request: HttpRequest, *, keep_alive: bool) -> None:
         if self.facts.served:
             self.facts.idle_s = self._loop.time() - self._ended_at
-        wire = self._wire = _HttpWire(self, keep_alive=keep_alive, chunks=self._parser.get_http_version() != "1.0")
-        exchange = self._app.handle(request, wire)
+        wire = self._wire = HttpWire(self, keep_alive=keep_alive, chunks=self._parser.get_http_version() != "1.0")
+        try:
+            exchange = self._app.handle(request, wire)
+        except Exception:
+            self._bug()
+            return
         # An answer that took no time is over already: nothing must hold on to it.
         if self._wire is wire:
             wire.exchange = exchange
 
-    def answered(self, wire: _HttpWire, *, keep_alive: bool) -> None:
+    def answered(self, wire: HttpWire, *, keep_alive: bool) -> None:
         """An answer is complete; the next may follow."""
         if self._wire is not wire:
             return
@@ -256,8 +265,18 @@ class HttpConnection(asyncio.Protocol):
         self._partial = False
         self._unlimit()
         if self._wire is None and not self.transport.is_closing():
-            self._wire = _HttpWire(self, keep_alive=False)
+            self._wire = HttpWire(self, keep_alive=False)
             self._app.refuse(error, self._wire)
+
+    def _bug(self) -> None:
+        """Log the exception that is being handled, and let nobody wait for what it prevented."""
+        _LOG.exception("a bug in the mock")
+        wire, self._wire = self._wire, None
+        if wire is None:
+            self._reject(internal_error())
+        else:
+            wire.lost()
+            self.transport.abort()
 
     def _too_slow(self) -> None:
         self._reject(
@@ -268,74 +287,3 @@ class HttpConnection(asyncio.Protocol):
         if self._limit is not None:
             self._limit.cancel()
             self._limit = None
-
-
-class _HttpWire:
-    """The answer to one request, framed as HTTP/1.1."""
-
-    __slots__ = ("_can_chunk", "_chunked", "_http", "_keep_alive", "_out", "connection", "exchange", "full")
-    connecting = False
-
-    def __init__(self, http: HttpConnection, *, keep_alive: bool, chunks: bool = True) -> None:
-        self._http = http
-        self._keep_alive = keep_alive
-        self._can_chunk = chunks
-        self._chunked = False
-        self._out: list[bytes] = []
-        self.connection = http.facts
-        self.exchange: Exchange | None = None
-        self.full = False
-
-    def start(self, status: int, headers: Sequence[Header]) -> None:
-        """Status and headers; without a content-length the body is sent in chunks."""
-        out = self._out
-        out.append(_STATUS_LINES[status] if status in _STATUS_LINES else b"HTTP/1.1 %d \r\n" % status)
-        measured = False
-        for name, value in headers:
-            out += (name, b": ", value, b"\r\n")
-            measured = measured or name == b"content-length"
-        if not measured:
-            self._chunked = self._can_chunk
-            self._keep_alive = self._keep_alive and self._can_chunk
-            if self._chunked:
-                out.append(b"transfer-encoding: chunked\r\n")
-        out.append(b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n")
-
-    def send(self, body: bytes) -> None:
-        """A part of the body."""
-        if body:
-            self._out.append(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
-
-    def flush(self) -> None:
-        """Let what was written go now."""
-        if self._out:
-            self._http.transport.write(b"".join(self._out))
-            self._out.clear()
-
-    def end(self) -> None:
-        """The body is complete."""
-        if self._chunked:
-            self._out.append(b"0\r\n\r\n")
-        self.flush()
-        self._http.answered(self, keep_alive=self._keep_alive)
-
-    def drop(self, *, reset: bool) -> None:
-        """Close the connection, whatever was announced, with FIN or with RST."""
-        self.flush()
-        self._http.drop(with_reset=reset)
-
-    def deny(self, *, refused: bool) -> None:  # noqa: ARG002 - neither is possible any more
-        """There is a connection already, so this is never asked for."""
-        raise RuntimeError("a connection that is made can be neither refused nor unreachable")
-
-    def neglect(self) -> None:
-        """Read nothing more from this connection."""
-        self._http.neglect()
-
-    def lost(self) -> None:
-        """The client has gone."""
-        if self.exchange is not None:
-            self.exchange.gone()
-
-
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harness.mock.log import Entry, TruthLog
 from harness.mock.pace import Pace, Timer
 from harness.mock.writer import Writer
 from harness.scripts import NEVER, Event, Script
 from harness.wire import Wire
+
+_LOG = logging.getLogger(__name__)
 
 
 class Playback:
@@ -143,7 +146,7 @@ class Playback:
         if self._noise is not None and self._next_at() < at:
             self._noises += 1
             if not self._silent:
-                self._writer.noise(self._noise)
+                self._try(self._writer.noise, self._noise)
             return
         self._next += 1
         first, self._sent = self._sent, self._sent + len(events)
@@ -151,8 +154,21 @@ class Playback:
         self._noises = 0
         if self._silent:
             return
-        self._writer.write(events, self._entry.script.events[self._sent :])
-        self._note(first, events, due)
+        if self._try(self._writer.write, events, self._entry.script.events[self._sent :]):
+            self._note(first, events, due)
+
+    def _try(self, write: Callable[..., None], *events: Event | Sequence[Event]) -> bool:
+        """Whether something could be written; after a bug the client is told and nothing is held any longer."""
+        try:
+            write(*events)
+        except Exception:
+            _LOG.exception("a bug in the mock: request %s, attempt %d", self._entry.request, self._entry.attempt)
+            try:
+                self._writer.fail()
+            finally:
+                self._end()
+            return False
+        return True
 
     def _note(self, first: int, events: tuple[Event, ...], due: float) -> None:
         """Note when events were sent; tokens that wait for their chunk to fill up are not sent yet."""

@@ -45,6 +45,12 @@ def too_large() -> ApiError:
     return ApiError(413, f"The body is larger than {MAX_BODY} bytes.", code="request_too_large")
 
 
+def internal_error() -> ApiError:
+    """What a client is told of a bug in this server."""
+    message = "The server had an error while processing your request."
+    return ApiError(500, message, code="internal_error", kind="server_error")
+
+
 class Question(NamedTuple):
     """The fields of a request for an answer, on whichever route, that change the answer."""
 

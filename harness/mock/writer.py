@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from email.utils import formatdate
 
 from harness.clock import wall_time
-from harness.mock.answers import Answer
+from harness.mock.answers import Answer, dump
 from harness.mock.log import Entry
+from harness.mock.request import internal_error
 from harness.scripts import Event, Reply
 from harness.wire import Header, Wire
 
@@ -97,6 +98,18 @@ class Writer:
         """Write what breaks a silence."""
         self._wire.send(event.data)
         self._wire.flush()
+
+    def fail(self) -> None:
+        """Own up to a bug of this server's with status 500; an answer that has begun can only be broken off."""
+        if self._entry.status is not None:
+            self._wire.drop(reset=True)
+            return
+        error = internal_error()
+        body = dump(error.body)
+        self._entry.status = error.status
+        self._wire.start(error.status, [JSON, (b"content-length", str(len(body)).encode())])
+        self._wire.send(body)
+        self._wire.end()
 
     def _start(self, status: int, content: list[Header]) -> None:
         self._entry.status = status

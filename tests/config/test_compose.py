@@ -221,6 +221,8 @@ def test_serve_takes_key_value_words():
         ("prot=1", "unknown key 'prot'; did you mean 'port'?"),
         ("port=99999", "port: should be less than or equal to 65535 (got 99999)"),
         ("port", "'port' is not key=value"),
+        ("profile.=5", "'profile.' names no field: write profile.FIELD=VALUE"),
+        ("profile.load..slots=5", "'profile.load..slots' names no field: write profile.FIELD=VALUE"),
     ],
 )
 def test_serve_explains_mistakes(word, message):
@@ -228,3 +230,30 @@ def test_serve_explains_mistakes(word, message):
     with pytest.raises(UserError) as error:
         serve_settings([word])
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("key", ["1", "a b", "gamma", "faults-"])
+def test_a_key_that_looks_like_none_is_an_unknown_key(key):
+    """Numbers, spaces and the names of distributions stand in pydantic's own paths too."""
+    with pytest.raises(UserError, match=f"^unknown key 'profile article.{key}'; "):
+        serve_settings([f"profile.{key}=2"])
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("faults=[{kind: stal, probability: 1}]", "faults.0.kind: no such fault 'stal'; did you mean 'stall'?"),
+        ("faults=[{probability: 1}]", "faults.0.kind is missing"),
+        ("headers={kind: lognorml}", "headers.kind: no such distribution 'lognorml'; did you mean 'lognormal'?"),
+        ("headers={median: 1}", "headers.kind is missing"),
+        (
+            "faults=[{kind: stall, probability: 1, duration: {kind: parto, scale: 1}}]",
+            "faults.0.duration.kind: no such distribution 'parto'; did you mean 'pareto'?",
+        ),
+    ],
+)
+def test_an_unknown_kind_is_told_with_the_one_that_is_near(word, message):
+    """Instead of the names of all that there are; one that is missing is called so."""
+    with pytest.raises(UserError) as error:
+        serve_settings([f"profile.{word}"])
+    assert str(error.value) == f"profile article.{message}"
