@@ -111,8 +111,8 @@ class Adaptive(_Hedging):
 
     Nothing need be known of the server. A copy is sent after the time that a share `hedged` of attempts exceeds, or
     `factor` medians if that is less; an attempt is given up after `patience` medians; until half of the first requests
-    have been answered, and at least `warm_up`, after `first_delay` and `timeout`; never before `least_s`. The first copy
-    that answers wins. Retries wait twice as long each time, the last one as long as it takes. `hedge_budget` and
+    have been answered, and at least `warm_up`, after `first_delay` and `timeout`; never before `least_s`. The first
+    copy that answers wins. Retries wait twice as long each time, the last one as long as it takes. `hedge_budget` and
     `retry_budget` limit the extra load, and the `breaker` ends both where copies and retries bring no answers: when the
     server is full, or a prompt slow by nature.
     """
