@@ -39,7 +39,7 @@ def test_the_readme_opens_with_two_commands():
     first, second = block[1].splitlines()
     assert first.startswith("python3 -m venv .venv && ")
     assert first.endswith("harness run article")
-    assert second == ".venv/bin/pytest"
+    assert second == ".venv/bin/pytest -n auto"
 
 
 def test_there_are_commands_in_the_documents():

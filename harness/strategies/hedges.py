@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from harness.strategies.base import STRICT, Count, Seconds, Share, Timeout
+from harness.strategies.base import STRICT, Count, Flag, Seconds, Share, Timeout, Times
 from harness.strategies.budgets import Breaker, Budget, ShareBudget
 from harness.strategies.learning import BodyAndTail, RecentQuantile
 from harness.strategies.memory import Learner, Memory
@@ -121,8 +121,9 @@ class Adaptive(_Hedging):
     attempt_timeout: Timeout = 600.0
     total_timeout: Timeout = 900.0
     idle_timeout: Timeout = 30.0
+    max_retries: Times = 3
     escalation: Annotated[float, Field(ge=1)] = 2.0
-    patient: bool = True
+    patient: Flag = True
     max_hedges: Count = 2
     hedged: Annotated[float, Field(gt=0, lt=0.5)] = 0.04
     factor: Annotated[float, Field(gt=1)] = 2.5

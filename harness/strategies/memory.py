@@ -80,6 +80,8 @@ class Memory:
 
     def finished(self, seconds: float) -> None:
         """A request of the batch is over, `seconds` after it began."""
+        if not self.released:
+            return
         before = self.done_share
         self.durations.append(seconds)
         if self._wake_at is not None and before < self._wake_at <= self.done_share:
