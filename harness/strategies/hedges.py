@@ -132,7 +132,7 @@ class Adaptive(_Hedging):
     least_s: Seconds = 0.1
     warm_up: Count = 20
     hedge_budget: Budget | None = ShareBudget(share=0.1, reserve=20.0)
-    retry_budget: Budget | None = ShareBudget(share=0.4, reserve=20.0)
+    retry_budget: Budget | None = ShareBudget(share=0.4, reserve=50.0)
     breaker: Breaker | None = Breaker(least_useful=0.1, window=40)
     kind: Literal["adaptive"] = "adaptive"
 
