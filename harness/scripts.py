@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from itertools import groupby
 from typing import Literal
@@ -35,6 +36,11 @@ _LAST = {"reply", "break", "reset", "refused", "unreachable"}
 _BODY: tuple[Name, ...] = ("done", "end")
 
 NEVER = math.inf
+
+
+def decimal(number: float) -> str:
+    """A number as headers carry it: with all of its digits and without an exponent."""
+    return format(Decimal(repr(number)), "f").removesuffix(".0")
 
 
 @dataclass(frozen=True, slots=True)

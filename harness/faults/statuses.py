@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from harness.distributions import Constant, Distribution
 from harness.faults.base import STRICT, Fault, Meeting
-from harness.scripts import Event, Reply, Script
+from harness.scripts import Event, Reply, Script, decimal
 
 _HTML = b"<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 
@@ -72,6 +72,12 @@ class RateLimitStorm(_Instead):
     unit: Literal["seconds", "milliseconds", "date"] = "seconds"
     kind: Literal["rate_limit_storm"] = "rate_limit_storm"
 
+    @model_validator(mode="after")
+    def _fits_in_a_header(self) -> RateLimitStorm:
+        if isinstance(self.retry_after, str) and not self.retry_after.isprintable():
+            raise ValueError("retry_after: a header is one line of printable characters")
+        return self
+
     def reply(self) -> Reply:
         """Retry-After in seconds or as a date, or retry-after-ms; a text as it stands, however absurd; or nothing."""
         body = error_body("Rate limit reached.", "requests", "rate_limit_exceeded")
@@ -83,7 +89,7 @@ class RateLimitStorm(_Instead):
         if self.unit == "date":
             return Reply(429, body, retry_date_s=wait)
         milliseconds = self.unit == "milliseconds"
-        header = ("retry-after-ms", f"{wait * 1000:g}") if milliseconds else ("retry-after", f"{wait:g}")
+        header = ("retry-after-ms", decimal(wait * 1000)) if milliseconds else ("retry-after", decimal(wait))
         return Reply(429, body, headers=(header,))
 
     def scaled(self, factor: float) -> RateLimitStorm:

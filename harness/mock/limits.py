@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from harness.profiles.load import Load
-from harness.scripts import Reply
+from harness.scripts import Reply, decimal
 from harness.wire import Header
 
 # What an account without limits shows: clients that read these headers find them.
@@ -68,7 +68,8 @@ class Limits:
                 bucket.take(amounts[kind], now)
             return None
         text = (
-            f"Rate limit reached on {name} per min: Limit {self._per_minute[name]:g}, Requested {amounts[name]:g}. "
+            f"Rate limit reached on {name} per min: Limit {decimal(self._per_minute[name])}, "
+            f"Requested {decimal(amounts[name])}. "
             f"Please try again in {_duration(waits[name])}."
         )
         error = {"message": text, "type": name, "param": None, "code": "rate_limit_exceeded"}
@@ -82,7 +83,7 @@ class Limits:
         found: list[Header] = []
         for name, bucket in self._buckets.items():
             values = {
-                "limit": f"{self._per_minute[name]:g}",
+                "limit": decimal(self._per_minute[name]),
                 "remaining": str(int(bucket.level(now))),
                 "reset": _duration(bucket.reset_s(now)),
             }

@@ -17,6 +17,9 @@ from harness.wire import Header, Wire
 STREAM: Header = (b"content-type", b"text/event-stream; charset=utf-8")
 JSON: Header = (b"content-type", b"application/json")
 
+#: The last second of the year 9999, beyond which there are no dates.
+_LAST_DATE = 253_402_300_799
+
 
 class Writer:
     """Writes one answer; what is due at one instant leaves in one piece.
@@ -119,7 +122,8 @@ class Writer:
         own = [(name.encode(), value.encode()) for name, value in reply.headers]
         if reply.retry_date_s is not None:
             # A date has no fractions of a second: rounded up, nobody comes back too early.
-            own.append((b"retry-after", formatdate(math.ceil(wall_time() + reply.retry_date_s), usegmt=True).encode()))
+            when = math.ceil(min(wall_time() + reply.retry_date_s, _LAST_DATE))
+            own.append((b"retry-after", formatdate(when, usegmt=True).encode()))
         length = (b"content-length", str(len(reply.body)).encode())
         self._start(reply.status, [(b"content-type", reply.content_type.encode()), length, *own])
         self._wire.send(reply.body)

@@ -6,6 +6,7 @@ import asyncio
 import math
 from typing import Any
 
+import httpx2
 import pytest
 import tenacity
 
@@ -14,7 +15,7 @@ from harness.attempts import complete
 from harness.faults import Fault, catalogue
 from harness.messages import StreamedMessage
 from harness.mock.app import MockApp
-from harness.openai_adapter import Endpoint, Trace, current_trace, open_client
+from harness.openai_adapter import DirectTransport, Endpoint, Trace, current_trace, open_client
 from harness.profiles import Profile
 from harness.records import Attempt
 
@@ -238,6 +239,30 @@ def test_retry_after_is_obeyed_exactly(settings, waits, scale):
         # A date is in whole seconds, rounded up.
         high += settings.get("unit") == "date"
         assert low - 1e-9 <= second[0].send_s - first.end_s <= high + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("wait", "unit", "name", "value"),
+    [
+        (1e10, "seconds", "retry-after", "10000000000"),
+        (1234567.5, "seconds", "retry-after", "1234567.5"),
+        (1e-7, "seconds", "retry-after", "0.0000001"),
+        (7.0, "seconds", "retry-after", "7"),
+        (123456.789, "milliseconds", "retry-after-ms", "123456789"),
+        (1e12, "date", "retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"),
+        (1.7e308, "date", "retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ],
+)
+def test_absurd_waits_are_written_as_numbers_and_dates(wait, unit, name, value):
+    """All digits, no exponent, and no date after the last one that there is."""
+    storm = profile("rate_limit_storm", retry_after=wait, unit=unit)
+
+    async def main() -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=DirectTransport(MockApp(storm)), base_url="http://m") as client:
+            return await client.post("/v1/chat/completions", json={"model": "m", "messages": [{"role": "user"}]})
+
+    response = clock.run(main, clock="virtual")
+    assert (response.status_code, response.headers[name]) == (429, value)
 
 
 def test_a_slow_prompt_is_slow_on_every_attempt():

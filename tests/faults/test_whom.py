@@ -114,6 +114,10 @@ def test_times_stretch_with_the_attempts_in_flight():
         ({"kind": "hang_before_headers", "probability": 1, "every": 0}, "greater than or equal to 1"),
         ({"kind": "stall", "probability": 1, "duration": 1, "position": "nowhere"}, "before_headers"),
         ({"kind": "stall", "probability": 1, "duration": 1, "position": "after_tokens"}, "tokens: 1 or more"),
+        (
+            {"kind": "rate_limit_storm", "probability": 1, "retry_after": "1\r\nx: y"},
+            "retry_after: a header is one line",
+        ),
         ({"kind": "no_such_fault", "probability": 1}, "no_such_fault"),
         ({"kind": "html_200", "probability": 1.5}, "less than or equal to 1"),
     ],
