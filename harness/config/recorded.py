@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,9 @@ from harness.errors import UserError
 
 #: Times beyond so many are thinned out to so many quantiles.
 MOST_TIMES = 1000
+
+#: Outcomes of attempts in a run folder whose connection or answer broke; they say when, in `duration_s`.
+_BROKEN = ("connection_error", "stream_error", "truncated")
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -51,36 +55,46 @@ def _replayed(recording: Recording, path: Path) -> dict[str, Any]:
     import pandas as pd
 
     table = _table(recording, path)
-    times = pd.to_numeric(table[recording.column], errors="coerce")
-    unreadable = table[recording.column].notna() & times.isna()
-    if unreadable.any():
-        row = int(unreadable.to_numpy().argmax())
-        value = table[recording.column].iloc[row]
-        raise UserError(f"{path}, row {row + 1}: '{value}' in column '{recording.column}' is not a number of seconds")
-    if (times < 0).any():
-        raise UserError(f"{path}: column '{recording.column}' holds negative times")
-    status = pd.to_numeric(table["status"], errors="coerce") if "status" in table else pd.Series(index=table.index)
+    times = _numbers(table, recording.column, path)
+    status = _numbers(table, "status", path) if "status" in table else pd.Series(index=table.index, dtype=float)
+    whole = _numbers(table, "duration_s", path) if "duration_s" in table else pd.Series(index=table.index, dtype=float)
     failed = status >= 400
-    answered = times.notna() & ~failed
+    broken = table["outcome"].isin(_BROKEN) if "outcome" in table else pd.Series(False, index=table.index)
+    answered = times.notna() & ~failed & ~broken
     if not answered.any():
         raise UserError(f"{path}: no attempt in it was answered, so there are no times to replay")
-    found: dict[str, Any] = {"headers": _empirical(times[answered])}
-    if "duration_s" in table:
-        rest = pd.to_numeric(table["duration_s"], errors="coerce")[answered] - times[answered]
-        found["end"] = _empirical(rest[rest.notna()].clip(lower=0.0))
-    count = len(table)
-    found["faults"] = [
-        {
-            "kind": "status_error",
-            "status": code,
-            "probability": float((status == code).sum()) / count,
-            "after": _empirical(times[status == code].fillna(0.0)),
-        }
-        for code in sorted({int(value) for value in status[failed]})
-    ]
-    silent = int((times.isna() & ~failed).sum())
-    if silent:
-        found["faults"].append({"kind": "hang_before_headers", "probability": silent / count})
+    found: dict[str, Any] = {"headers": _empirical(times[answered]), "faults": []}
+    rest = (whole - times)[answered].dropna()
+    if len(rest):
+        found["end"] = _empirical(rest.clip(lower=0.0))
+    # An error has no first content: it came when its attempt ended.
+    ended = times.where(times.notna(), whole).fillna(0.0)
+
+    def fault(met: Any, **settings: Any) -> None:
+        if met.any():
+            found["faults"].append({"probability": float(met.sum()) / len(table), **settings})
+
+    for code in sorted({int(value) for value in status[failed]}):
+        met = status == code
+        fault(met, kind="status_error", status=code, after=_empirical(ended[met]))
+    broken &= ~failed
+    fault(broken, kind="drop_before_headers", how="fin", after=_empirical(ended[broken]))
+    fault(times.isna() & ~failed & ~broken, kind="hang_before_headers")
+    return found
+
+
+def _numbers(table: Any, column: str, path: Path) -> Any:
+    """A column of numbers, with NaN where it says nothing. Raises UserError for anything else in it."""
+    import pandas as pd
+
+    found = pd.to_numeric(table[column], errors="coerce")
+    unreadable = table[column].notna() & found.isna()
+    if unreadable.any():
+        row = int(unreadable.to_numpy().argmax())
+        what = "an HTTP status" if column == "status" else "a number of seconds"
+        raise UserError(f"{path}, row {row + 1}: '{table[column].iloc[row]}' in column '{column}' is not {what}")
+    if (found < 0).any():
+        raise UserError(f"{path}: column '{column}' holds negative times")
     return found
 
 
@@ -104,7 +118,10 @@ def _table(recording: Recording, path: Path) -> Any:
         table.loc[table["outcome"].isin(["timeout", "cancelled"]), ["ttft_s", "status"]] = None
     else:
         try:
-            table = pd.read_csv(path)
+            with warnings.catch_warnings():
+                # A comma at the end of each row is one column too many, and nothing else.
+                warnings.simplefilter("ignore", pd.errors.ParserWarning)
+                table = pd.read_csv(path, index_col=False)
         except (OSError, ValueError) as error:
             raise UserError(f"cannot read {path} as CSV: {str(error).splitlines()[0]}") from None
     if recording.column not in table:

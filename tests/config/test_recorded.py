@@ -125,3 +125,45 @@ def test_serve_refuses_what_it_cannot_do_before_it_listens(word, message):
     assert message in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_an_error_comes_as_late_as_it_did(tmp_path):
+    """It has no first content, so its duration says when."""
+    path = tmp_path / "log.csv"
+    path.write_text("ttft_s,status,duration_s\n0.5,200,0.5\n,502,600\n")
+    [error] = profile(path).faults
+    assert (error.status, error.after.times) == (502, (600.0,))
+
+
+def test_what_broke_breaks_again(tmp_path):
+    """It was no silence: the client knew at once."""
+    run = tmp_path / "run"
+    run.mkdir()
+    columns = {"cell": ["a", "a"], "outcome": ["ok", "connection_error"], "status": [200, None]}
+    times = {"send_s": [0.0, 1.0], "end_s": [2.0, 1.5], "ttft_s": [1.0, None]}
+    pd.DataFrame(columns | times).to_parquet(run / "attempts.parquet")
+    [broken] = profile(run).faults
+    assert (broken.name, broken.probability, broken.after.times) == ("drop_before_headers", 0.5, (0.5,))
+
+
+@pytest.mark.parametrize("column", ["status", "duration_s"])
+def test_every_column_that_is_read_is_checked(tmp_path, column):
+    """With its row."""
+    path = tmp_path / "log.csv"
+    path.write_text(f"ttft_s,{column}\n0.5,1\n0.5,abc\n")
+    with pytest.raises(UserError, match=f"row 2: 'abc' in column '{column}' is not"):
+        profile(path)
+
+
+def test_an_empty_column_says_nothing(tmp_path):
+    """As if it were not there."""
+    path = tmp_path / "log.csv"
+    path.write_text("ttft_s,duration_s\n0.5,\n")
+    assert profile(path).headers.times == (0.5,)
+
+
+def test_a_comma_too_many_moves_no_column(tmp_path):
+    """Spreadsheets write one at the end of each row."""
+    path = tmp_path / "log.csv"
+    path.write_text("ttft_s,status\n0.5,200,\n0.6,200,\n")
+    assert profile(path).headers.times == (0.5, 0.6)
