@@ -13,6 +13,7 @@ from harness.mock.pace import Pace, SharedPace, SteadyPace
 from harness.mock.player import Playback
 from harness.mock.request import MAX_TOKENS, ApiError, Question
 from harness.mock.slots import Slots
+from harness.mock.unnamed import RETRY_COUNT, Unnamed
 from harness.mock.writer import Writer
 from harness.profiles import Profile
 from harness.scripts import Event, Reply, Script
@@ -30,7 +31,7 @@ class Attempts:
         self.profile = profile
         self._seed = seed
         self._log = log
-        self._unnamed: int = 0 if before is None else before._unnamed
+        self._unnamed: Unnamed = Unnamed() if before is None else before._unnamed
         self._running: _Running | None = None
         self._before = None if before is None else before._running
 
@@ -52,8 +53,10 @@ class Attempts:
             message = f"Invalid 'n': {question.n} choices of {length} tokens are more than {MAX_TOKENS} together."
             raise ApiError(400, message, param="n", code="invalid_value")
         scope, key, seed = self._identity(request)
-        # A request without a name of its own is met once, so that there is nothing to count.
-        attempt = self._log.next_attempt(scope, key) if _NAME in request.headers else 1
+        if key:
+            attempt = self._log.next_attempt(scope, key)
+        else:
+            key, attempt = self._unnamed.arrived(request.headers, request.body)
         answer = kind(question, length=length, text_key=f"{seed}/{key}", attempt_key=f"{seed}/{scope}/{key}/{attempt}")
         refusal = running.limits.refusal(question.prompt_tokens + length * question.n, arrival)
         if refusal is not None:
@@ -97,7 +100,8 @@ class Attempts:
         """An exchange that never answers, when the fault of this attempt is that its body is not read."""
         if not any(fault.name == "accepted_unread" for fault in self.profile.faults):
             return None
-        scope, key, seed = self._identity(request, peek=True)
+        scope, key, seed = self._identity(request)
+        key = key or str(self._unnamed.next)
         attempt = self._log.attempts(scope, key) + 1
         script = self.profile.script(seed, key, attempt, meeting=self._meeting(scope, key, attempt, wire))
         if script.fault != "accepted_unread":
@@ -129,13 +133,10 @@ class Attempts:
             connecting=wire.connecting,
         )
 
-    def _identity(self, request: HttpRequest, *, peek: bool = False) -> tuple[str, str, int]:
-        """Scope, name and seed of a request. Raises ApiError."""
+    def _identity(self, request: HttpRequest) -> tuple[str, str, int]:
+        """Scope, name (empty: it has none) and seed of a request. Raises ApiError."""
         headers = request.headers
-        named = headers.get(_NAME, b"")
-        key = named.decode("latin-1")[:MAX_NAME] or str(self._unnamed)
-        if not named and not peek:
-            self._unnamed += 1
+        key = headers.get(_NAME, b"").decode("latin-1")[:MAX_NAME]
         scope = headers.get(_SCOPE, b"").decode("latin-1")[:MAX_NAME]
         text = headers.get(_SEED)
         try:
@@ -153,7 +154,7 @@ class Attempts:
         wire: Wire,
     ) -> Entry:
         scope, key, seed, attempt = identity
-        retry = request.headers.get(b"x-stainless-retry-count", b"")
+        retry = request.headers.get(RETRY_COUNT, b"")
         return Entry(
             request=key,
             scope=scope,
