@@ -1,6 +1,6 @@
 """What the player costs beyond the SDK.
 
-    pytest tests/benchmarks/test_player.py -m bench --benchmark-enable
+    pytest tests/benchmarks/test_player_cost.py -m bench --benchmark-enable
 
 CPU time a request in virtual time without latency, in turn: the SDK alone reading the stream, and the player around it.
 """
