@@ -202,3 +202,9 @@ def test_limits_that_make_no_sense_are_refused(load, message):
     """With the reason."""
     with pytest.raises(ValidationError, match=message):
         Profile.from_dict({"name": "p", "load": load})
+
+
+def test_a_large_limit_is_told_in_all_its_digits():
+    """Clients parse the header as an integer."""
+    response = Mock({"name": "p", "load": {"tokens_per_minute": 2_345_678}}).post()
+    assert response.headers["x-ratelimit-limit-tokens"] == "2345678"
