@@ -13,7 +13,7 @@ from harness.strategies.budgets import Breaker, Budget, ShareBudget
 from harness.strategies.learning import BodyAndTail, RecentQuantile
 from harness.strategies.memory import Learner, Memory
 from harness.strategies.played import Played, limit_of
-from harness.strategies.situation import NEVER, Situation
+from harness.strategies.situation import NEVER, Seen, Situation
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -107,22 +107,21 @@ class Speculation(_Hedging):
 
 @dataclass(frozen=True, config=STRICT)
 class Adaptive(_Hedging):
-    """learns when an attempt is late, hedges a small share of them, restarts the rest, and stops where neither helps
+    """learns when an attempt is late, sends copies of it within a budget, and stops where they bring nothing
 
     Nothing need be known of the server. A copy is sent after the time that a share `hedged` of attempts exceeds, or
-    `factor` medians if that is less; an attempt is given up after `patience` medians; until half of the first requests
-    have been answered, and at least `warm_up`, after `first_delay` and `timeout`; never before `least_s`. The first
-    copy that answers wins. Retries wait twice as long each time, the last one as long as it takes. `hedge_budget` and
-    `retry_budget` limit the extra load, and the `breaker` ends both where copies and retries bring no answers: when the
-    server is full, or a prompt slow by nature.
+    `factor` medians if that is less; a copy is given up after `patience` medians, and a retry takes its place; until
+    half of the first requests have been answered, and at least `warm_up`, after `first_delay` and `timeout`; never
+    before `least_s`. The first attempt is never given up before `attempt_timeout`: what restarts cannot cure, a prompt
+    that is slow by nature, takes no longer than without them. Whoever answers first wins. `hedge_budget` and
+    `retry_budget` limit the extra load, and the `breaker` ends both where copies and retries bring no answers.
     """
 
     timeout: Timeout = 10.0
     attempt_timeout: Timeout = 600.0
     total_timeout: Timeout = 900.0
     idle_timeout: Timeout = 30.0
-    max_retries: Times = 3
-    escalation: Annotated[float, Field(ge=1)] = 2.0
+    max_retries: Times = 5
     patient: Flag = True
     max_hedges: Count = 2
     hedged: Annotated[float, Field(gt=0, lt=0.5)] = 0.04
@@ -131,8 +130,8 @@ class Adaptive(_Hedging):
     first_delay: Seconds = 5.0
     least_s: Seconds = 0.1
     warm_up: Count = 20
-    hedge_budget: Budget | None = ShareBudget(share=0.1, reserve=20.0)
-    retry_budget: Budget | None = ShareBudget(share=0.4, reserve=50.0)
+    hedge_budget: Budget | None = ShareBudget(share=0.1, reserve=100.0)
+    retry_budget: Budget | None = ShareBudget(share=0.4, reserve=100.0)
     breaker: Breaker | None = Breaker(least_useful=0.1, window=40)
     kind: Literal["adaptive"] = "adaptive"
 
@@ -143,6 +142,10 @@ class Adaptive(_Hedging):
                 f"patience ({self.patience:g} medians) is not above factor ({self.factor:g}): no copy would ever come"
             )
         return self
+
+    def keeps(self, attempt: Seen) -> bool:
+        """The first attempt: whatever the retries do, the request takes no longer than without them."""
+        return attempt.kind == "first"
 
     def learner(self) -> Learner:
         """Of the body and the tail."""

@@ -100,6 +100,10 @@ class Played(Strategy):
         """How old the latest attempt may get before a copy is sent, in seconds."""
         return NEVER
 
+    def keeps(self, attempt: Seen) -> bool:  # noqa: ARG002 - as above
+        """Whether an attempt goes on beside the retries that follow it."""
+        return False
+
     @property
     def hedges(self) -> int:
         """How many copies an attempt can have at most."""
@@ -149,7 +153,12 @@ class Played(Strategy):
             return self._answering(answering, under_way, situation.now_s, deadline)
         alone = len(under_way) == 1
         give_up = tuple(self._patience(attempt, situation, memory, alone=alone) for attempt in under_way)
-        return Plan(give_up, self._hedge(situation, under_way, memory), deadline)
+        launch = self._hedge(situation, under_way, memory)
+        if alone and self.keeps(under_way[0]):
+            retry = self._retry_beside(under_way[0], situation, memory, deadline)
+            if launch is None or (retry is not None and retry.at_s < launch.at_s):
+                launch = retry
+        return Plan(give_up, launch, deadline)
 
     def _answering(self, answering: Seen, under_way: list[Seen], now_s: float, deadline: float) -> Plan:
         """Content decides the race: the others are given up."""
@@ -171,7 +180,7 @@ class Played(Strategy):
         why = f"no content within {limit:g} s"
         if attempt.headers_s is None and headers < limit:
             limit, why = headers, f"no headers within {headers:g} s"
-        at_s = attempt.sent_s + limit
+        at_s = NEVER if self.keeps(attempt) else attempt.sent_s + limit
         if alone:
             if self.patient and situation.retries >= self.max_retries:
                 at_s = NEVER
@@ -199,18 +208,32 @@ class Played(Strategy):
         """The first attempt, or the one after a failure; None when the request has failed."""
         if not situation.attempts:
             return Launch(situation.start_s, "first")
-        last = situation.last_ended
-        wait = 0.0
-        if last.outcome != "timeout":
-            told = last.retry_after_s
-            if not last.retryable or (told is not None and told > LONGEST_RETRY_AFTER_S):
-                return None
-            failures = sum(attempt.outcome not in {"timeout", "cancelled"} for attempt in situation.attempts)
-            wait = self.backoff.wait_s(failures, told, situation.jitter(len(situation.attempts)))
-        at_s = last.end_s + wait
-        if situation.retries >= self.max_retries or at_s >= deadline or not memory.allows("retry", situation.now_s):
+        at_s = self._after(situation.last_ended, situation)
+        return Launch(at_s, "retry") if at_s < deadline and memory.allows("retry", situation.now_s) else None
+
+    def _retry_beside(self, kept: Seen, situation: Situation, memory: Memory, deadline: float) -> Launch | None:
+        """The retry that goes with an attempt that is kept, when the patience with it or its rivals is over."""
+        at_s = kept.sent_s + self.first_content_s(kept.round, memory)
+        over = [attempt for attempt in situation.attempts if not attempt.open]
+        if over:
+            at_s = max(at_s, self._after(max(over, key=lambda attempt: attempt.end_s), situation))
+        if at_s >= deadline or situation.retries >= self.max_retries:
             return None
+        if at_s <= situation.now_s and not memory.allows("retry", situation.now_s):
+            at_s = situation.now_s + _LOOK_AGAIN * self.first_content_s(situation.retries, memory)
         return Launch(at_s, "retry")
+
+    def _after(self, last: Seen, situation: Situation) -> float:
+        """When a retry may follow an attempt that is over; never, if there are none left or asking again is no use."""
+        if situation.retries >= self.max_retries:
+            return NEVER
+        if last.outcome == "timeout":
+            return last.end_s
+        told = last.retry_after_s
+        if not last.retryable or (told is not None and told > LONGEST_RETRY_AFTER_S):
+            return NEVER
+        failures = sum(attempt.outcome not in {None, "timeout", "cancelled"} for attempt in situation.attempts)
+        return last.end_s + self.backoff.wait_s(failures, told, situation.jitter(len(situation.attempts)))
 
 
 def limit_of(timeout: Any) -> float:

@@ -123,8 +123,8 @@ def adaptive_after(times, **fields):
 def test_adaptive_begins_with_its_first_settings():
     """A copy after `first_delay`, given up after `timeout`: it must not wait for ever before it has learnt."""
     one, memory = adaptive_after([])
-    found = plan(one, seen(0.0), memory=memory)
-    assert (found.launch.at_s, found.give_up[0].at_s) == (5.0, 10.0)
+    assert plan(one, seen(0.0), memory=memory).launch.at_s == 5.0
+    assert [limit.at_s for limit in plan(one, seen(0.0), seen(5.0, 2, "hedge"), memory=memory).give_up] == [NEVER, 15.0]
 
 
 def test_adaptive_knows_the_median_when_half_have_answered():
@@ -135,8 +135,8 @@ def test_adaptive_knows_the_median_when_half_have_answered():
         memory.launched("first")
     for _ in range(20):
         memory.heard(seen(0.0, first_content_s=1.0))
-    found = plan(one, seen(0.0), memory=memory)
-    assert (found.launch.at_s, found.give_up[0].at_s) == (2.5, 5.0)
+    assert plan(one, seen(0.0), memory=memory).launch.at_s == 2.5
+    assert plan(one, seen(0.0), seen(2.5, 2, "hedge"), memory=memory).give_up[1].at_s == 7.5
 
 
 def test_adaptive_learns_the_tail():
@@ -156,8 +156,43 @@ def test_adaptive_counts_what_was_given_up_as_slow():
     assert plan(one, seen(0.0), memory=memory).launch.at_s == pytest.approx(2.5 * 0.5)
 
 
-def test_adaptive_waits_twice_as_long_each_time():
-    """And the last one as long as it takes: a request which is slow by nature is not restarted for ever."""
+def test_adaptive_never_gives_up_its_first_attempt():
+    """Whatever its retries come to, a request takes no longer than the answer that it asked for first."""
     one, memory = adaptive_after([1.0] * 100)
-    limits = [plan(one, seen(0.0, 1, "retry", round_), memory=memory).give_up[0].at_s for round_ in range(4)]
-    assert limits == [5.0, 10.0, 20.0, NEVER]
+    first = seen(0.0)
+    for round_ in range(6):
+        found = plan(one, first, seen(50.0, 2, "retry", round_), now_s=50.0, memory=memory)
+        kept, other = found.give_up
+        assert kept.at_s == NEVER
+        assert other.at_s == 55.0
+
+
+def test_adaptive_sends_a_retry_beside_its_first_attempt():
+    """At once when its patience with the copies is over; not while one is under way, nor beyond the retries."""
+    one, memory = adaptive_after([1.0] * 100)
+    first, copies = seen(0.0), [seen(2.5, 2, "hedge"), seen(5.0, 3, "hedge")]
+    assert plan(one, first, *copies, now_s=6.0, memory=memory).launch is None
+    for copy in copies:
+        copy.ended_s, copy.outcome = copy.sent_s + 5.0, "timeout"
+    assert plan(one, first, *copies, now_s=10.0, memory=memory).launch == (10.0, "retry")
+    last = seen(40.0, 4, "retry", one.max_retries, ended_s=45.0, outcome="timeout")
+    copied = [seen(41.0 + n, 5 + n, "hedge", one.max_retries, ended_s=46.0, outcome="timeout") for n in (0, 1)]
+    assert plan(one, first, *copies, last, *copied, now_s=46.0, memory=memory).launch is None
+
+
+def test_adaptive_backs_off_beside_its_first_attempt():
+    """A copy that was refused says how long to wait, or that asking again is no use."""
+    one, memory = adaptive_after([1.0] * 100, max_hedges=1)
+    refused = seen(2.5, 2, "hedge", ended_s=5.0, outcome="status_error", retry_after_s=20.0)
+    assert plan(one, seen(0.0), refused, now_s=5.0, memory=memory).launch.at_s >= 25.0
+    hopeless = seen(2.5, 2, "hedge", ended_s=5.0, outcome="status_error", retryable=False)
+    assert plan(one, seen(0.0), hopeless, now_s=5.0, memory=memory).launch is None
+
+
+def test_adaptive_asks_its_budget_before_a_retry_beside_its_first_attempt():
+    """Refused, it goes on waiting, and asks again."""
+    budget = {"kind": "share", "share": 0.1, "reserve": 0}
+    one, memory = adaptive_after([1.0] * 4, retry_budget=budget, hedge_budget=budget)
+    found = plan(one, seen(0.0), now_s=20.0, memory=memory)
+    assert 20.0 < found.next_s < 25.0
+    assert found.give_up[0].at_s == NEVER
