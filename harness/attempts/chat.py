@@ -12,7 +12,7 @@ import openai
 from harness.attempts.player import AttemptError, GivenUpError, Live, Player
 from harness.messages import StreamedMessage
 from harness.openai_adapter import current_mark
-from harness.openai_adapter.retries import retry_after_of, worth_retrying
+from harness.openai_adapter.retries import seconds_to_wait, worth_retrying
 from harness.strategies import Played
 from harness.strategies.memory import Memory
 from harness.strategies.played import limit_of
@@ -41,7 +41,7 @@ def chat_player(
     """
     settings = dict(arguments) | strategy.call_arguments() | {"timeout": _timeout(strategy)}
     attempt = partial(_attempt, client, fresh or client, settings)
-    return Player(strategy, memory, attempt, partial(judged, client), seed=seed, key=key)
+    return Player(strategy, memory, attempt, judged, seed=seed, key=key)
 
 
 def _timeout(strategy: Played) -> httpx2.Timeout:
@@ -106,7 +106,7 @@ def _refuse_empty(finish: str | None) -> None:
         raise AttemptError("stream_error", "the answer was empty")
 
 
-def judged(client: AsyncOpenAI, error: Exception) -> AttemptError:
+def judged(error: Exception) -> AttemptError:
     """What an exception of the SDK means: its outcome, and whether and when to ask again."""
     if isinstance(error, AttemptError):
         return error
@@ -121,7 +121,7 @@ def judged(client: AsyncOpenAI, error: Exception) -> AttemptError:
             "status_error",
             text,
             retryable=worth_retrying(response.status_code, response.headers, getattr(error, "code", None)),
-            retry_after_s=retry_after_of(response.headers, client),
+            retry_after_s=seconds_to_wait(response.headers),
         )
     # A stream that broke or could not be read; what is no matter of the server at all is a mistake in the call.
     broken = isinstance(error, openai.OpenAIError | httpx2.HTTPError | httpx2.StreamError | ValueError)

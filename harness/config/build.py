@@ -172,7 +172,14 @@ def _strategy(settings: Settings, combination: dict[str, Any]) -> Strategy:
     changes = {axis: value for axis, value in combination.items() if axis in AXES_OF_STRATEGY}
     if not changes:
         return strategy
-    changed: Strategy = _validated(STRATEGIES, asdict(strategy) | changes, "matrix", type(strategy))
+    known = asdict(strategy)
+    for axis in changes:
+        if axis not in known:
+            raise UserError(
+                f"matrix.{axis}: the strategy {strategy.name} (kind {known['kind']}) has no such setting; "
+                "leave the axis or the strategy out of the matrix, or use exclude"
+            )
+    changed: Strategy = _validated(STRATEGIES, known | changes, "matrix", type(strategy))
     return changed
 
 

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import mktime_tz, parsedate_tz
-from typing import TYPE_CHECKING
-
-import httpx2
 
 from harness.clock import wall_time
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 _RETRIED = {408, 409, 429}
 
@@ -27,14 +21,8 @@ def worth_retrying(status: int, headers: Mapping[str, str], code: str | None = N
     return status in _RETRIED or status >= 500
 
 
-def retry_after_of(headers: httpx2.Headers, client: AsyncOpenAI) -> float | None:
-    """Seconds that the server asks to wait, read as the SDK does; None when it does not say, or nonsense."""
-    seconds = client._parse_retry_after_header(headers)
-    return None if seconds is None or not 0 < seconds < float("inf") else seconds
-
-
 def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
-    """The same, read by the loop's clock, where no client of the SDK is at hand."""
+    """Seconds that the server asks to wait, read as the SDK does; None when it does not say, or nonsense."""
     for name, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
         with suppress(KeyError, ValueError):
             seconds = float(headers[name]) / divisor

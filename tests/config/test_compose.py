@@ -133,6 +133,9 @@ MISTAKES = [
     ("article", ["trials"], "'trials' is not key=value"),
     ("article", ["budget.max_request=5"], "unknown key 'budget.max_request'; did you mean 'max_requests'?"),
     ("article", ["matrix.timeuot=[1]"], "unknown axis 'matrix.timeuot'; did you mean 'timeout'?"),
+    ("article", ["matrix.delay=[1,2]"],
+     "matrix.delay: the strategy article_none (kind sdk) has no such setting; "
+     "leave the axis or the strategy out of the matrix, or use exclude"),
     ("article", ["matrix.strategy=[article_11]"], "no strategy named 'article_11'; did you mean 'article_10'?"),
     ("article", ["matrix.strategy=[article_10,article_10]"],
      "two cells of the matrix are called 'article_10'; remove the repeated value"),
