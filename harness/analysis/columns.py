@@ -16,9 +16,11 @@ Ints = npt.NDArray[np.int64]
 NAN = float("nan")
 
 _INTS = ("trial", "seed", "batch", "request", "tokens")
-#: Columns of whole numbers in the tables; those that end in _s are seconds, the others text.
-INTEGERS = frozenset({*_INTS, "attempts", "attempt", "status", "bytes"})
+#: Columns of whole numbers in the tables; those that end in _s are seconds, `BOOLEANS` true or false, the others text.
+INTEGERS = frozenset({*_INTS, "attempts", "retries", "hedges", "winner", "attempt", "status", "bytes", "wasted_tokens"})
+BOOLEANS = frozenset({"false_restart"})
 _ATTEMPT_FLOATS = ("send_s", "end_s", "headers_s", "first_content_s", "last_content_s")
+_ATTEMPT_LATER = ("tokens", "false_restart", "wasted_tokens")
 _ATTEMPT_TEXTS = ("kind", "outcome", "error", "request_id")
 
 
@@ -79,7 +81,7 @@ def read(lines: Iterator[Mapping[str, Any]]) -> Columns:
         ints["attempts"].append(len(line["attempts"]))
         floats["start_s"].append(line["start_s"])
         floats["end_s"].append(line["end_s"])
-        first = line["attempts"][-1]["first_content_s"] if line["attempts"] else None
+        first = _first_content_s(line)
         floats["ttft_s"].append(NAN if first is None else first - line["start_s"])
     arrays: dict[str, Any] = {name: np.array(values, dtype=np.int64) for name, values in ints.items()}
     arrays |= {name: np.array(values, dtype=np.float64) for name, values in floats.items()}
@@ -103,11 +105,13 @@ def tables(lines: Callable[[], Iterator[Mapping[str, Any]]]) -> tuple[dict[str, 
     last = {_key(line): number for number, line in enumerate(lines())}
     plain = ("experiment", "cell", "trial", "seed", "batch", "request", "outcome", "error", "finish_reason", "tokens")
     requests: dict[str, list[Any]] = {
-        name: [] for name in (*plain, "start_s", "end_s", "latency_s", "ttft_s", "attempts")
+        name: []
+        for name in (*plain, "start_s", "end_s", "latency_s", "ttft_s", "attempts", "retries", "hedges", "winner")
     }
     keys = ("experiment", "cell", "trial", "batch", "request")
     attempts: dict[str, list[Any]] = {
-        name: [] for name in (*keys, "attempt", *_ATTEMPT_TEXTS, "status", "bytes", *_ATTEMPT_FLOATS, "ttft_s")
+        name: []
+        for name in (*keys, "attempt", *_ATTEMPT_TEXTS, "status", "bytes", *_ATTEMPT_FLOATS, "ttft_s", *_ATTEMPT_LATER)
     }
     for number, line in enumerate(lines()):
         if last[_key(line)] != number:
@@ -115,18 +119,31 @@ def tables(lines: Callable[[], Iterator[Mapping[str, Any]]]) -> tuple[dict[str, 
         for name in (*plain, "start_s", "end_s"):
             requests[name].append(line[name])
         tries = line["attempts"]
-        first = tries[-1]["first_content_s"] if tries else None
+        first = _first_content_s(line)
         requests["latency_s"].append(round(line["end_s"] - line["start_s"], 9))
         requests["ttft_s"].append(None if first is None else round(first - line["start_s"], 9))
         requests["attempts"].append(len(tries))
+        requests["retries"].append(sum(one["kind"] == "retry" for one in tries))
+        requests["hedges"].append(sum(one["kind"] == "hedge" for one in tries))
+        requests["winner"].append(line.get("winner"))
         for one in tries:
             for name in keys:
                 attempts[name].append(line[name])
             for name in ("attempt", *_ATTEMPT_TEXTS, "status", "bytes", *_ATTEMPT_FLOATS):
                 attempts[name].append(one[name])
+            for name in _ATTEMPT_LATER:
+                # Records of before these fields were added lack them.
+                attempts[name].append(one.get(name))
             content = one["first_content_s"]
             attempts["ttft_s"].append(None if content is None else round(content - one["send_s"], 9))
     return requests, attempts
+
+
+def _first_content_s(line: Mapping[str, Any]) -> float | None:
+    """When the answer's first content came: the winner's, where attempts raced, else the last one's."""
+    tries = line["attempts"]
+    first: float | None = tries[(line.get("winner") or 0) - 1]["first_content_s"] if tries else None
+    return first
 
 
 def _key(line: Mapping[str, Any]) -> tuple[str, int, int]:

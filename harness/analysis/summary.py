@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis import statistics
-from harness.analysis.columns import INTEGERS, Columns, Floats, read, tables
+from harness.analysis.columns import BOOLEANS, INTEGERS, Columns, Floats, read, tables
 from harness.analysis.warnings import warnings
 from harness.errors import UserError
 from harness.records import SCHEMA_VERSION
@@ -94,6 +94,8 @@ def write_parquet(folder: RunFolder) -> None:
 def _type(column: str, pa: Any) -> Any:
     if column.endswith("_s"):
         return pa.float64()
+    if column in BOOLEANS:
+        return pa.bool_()
     return pa.int64() if column in INTEGERS else pa.string()
 
 

@@ -92,6 +92,25 @@ def test_failures_load_and_goodput(tmp_path: Path):
     assert cell["tokens"] == 3
 
 
+def test_a_race_is_told_by_its_winner(tmp_path: Path):
+    """The first attempt answered after 6 s, before the copy that was sent at 5 s; what was wasted is a column."""
+    folder = RunFolder.create(tmp_path / "run", "made")
+    folder.write_manifest(manifest({"c": {}}, 1))
+    copy = Attempt(2, "hedge", "cancelled", 5.0, 6.0, tokens=0, false_restart=False, wasted_tokens=7)
+    raced = (Attempt(1, "first", "ok", 0.0, 7.0, first_content_s=6.0, tokens=3), copy)
+    folder.append(replace(outcome("c", 0, 0, 0, 0.0, 7.0), winner=1, attempts=raced))
+    folder.close()
+    (cell,) = finish(folder)["cells"]
+    assert cell["ttft_s"]["p50"] == 6.0
+    tables = frames(folder)
+    assert tables.requests is not None
+    assert tables.attempts is not None
+    (request,) = tables.requests[["ttft_s", "winner", "retries", "hedges"]].to_dict("records")
+    assert request == {"ttft_s": 6.0, "winner": 1, "retries": 0, "hedges": 1}
+    second = tables.attempts.iloc[1]
+    assert (second["tokens"], bool(second["false_restart"]), second["wasted_tokens"]) == (0, False, 7)
+
+
 def test_the_later_record_of_a_request_counts(tmp_path: Path):
     """A batch that was played again after an interruption replaces what was there of it."""
     folder = RunFolder.create(tmp_path / "run", "made")
