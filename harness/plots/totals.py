@@ -21,6 +21,7 @@ class _Row:
     mean: float
     interval: list[float] | None
     label: str
+    failed: float
 
 
 class TotalsAndSpeedup(Chart):
@@ -43,6 +44,7 @@ class TotalsAndSpeedup(Chart):
                 cell["total_s"]["mean"],
                 cell["total_s"]["ci95"],
                 _label(cell, data.summary["reference"]),
+                cell["failed"] / cell["requests"],
             )
             for cell in data.cells
         ]
@@ -59,7 +61,9 @@ class TotalsAndSpeedup(Chart):
             return f"{best.name}: {seconds(best.mean)} on average"
         trials = len(best.totals)
         factor = f"{base.mean / best.mean:.1f}x faster than {base.name}"
-        return f"{best.name} is {factor} ({trials} trial{'s' * (trials != 1)})"
+        # Whoever gives up is soon done.
+        but = f", but fails {best.failed:.1%}" if best.failed > base.failed + 0.001 else ""
+        return f"{best.name} is {factor}{but} ({trials} trial{'s' * (trials != 1)})"
 
     def draw(self, figure: Figure) -> None:
         """Rows from top to bottom, totals on a logarithmic axis."""

@@ -178,6 +178,9 @@ def test_charts_state_their_finding(tmp_path: Path):
     drawn = data(made(tmp_path / "run", {"slow": [[600.0, 11.0]], "fast": [[9.5, 3.0]]}))
     assert BatchTimings(drawn).title == "The slowest batch took 10 min with slow, 9.5 s with fast"
     assert TotalsAndSpeedup(drawn).title == "fast is 48.9x faster than slow (1 trial)"
+    hasty = next(cell for cell in drawn.summary["cells"] if cell["cell"] == "fast")
+    hasty["failed"] = hasty["requests"]
+    assert TotalsAndSpeedup(drawn).title == "fast is 48.9x faster than slow, but fails 100.0% (1 trial)"
     assert LatencyTail(drawn).title.startswith("1 request in 1,000 takes longer than 599 s with slow")
 
 
