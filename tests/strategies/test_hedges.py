@@ -121,7 +121,7 @@ def adaptive_after(times, **fields):
 
 
 def test_adaptive_begins_with_its_first_settings():
-    """A copy after `first_delay`, given up after `timeout`: it must not wait for ever before it has learnt."""
+    """A copy after `first_delay`, which is given up after `timeout`: it must act before it has learnt."""
     one, memory = adaptive_after([])
     assert plan(one, seen(0.0), memory=memory).launch.at_s == 5.0
     assert [limit.at_s for limit in plan(one, seen(0.0), seen(5.0, 2, "hedge"), memory=memory).give_up] == [NEVER, 15.0]
