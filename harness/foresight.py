@@ -7,18 +7,16 @@ from dataclasses import replace
 
 from harness.faults import Meeting
 from harness.profiles import Profile
-from harness.profiles.load import Load
-from harness.records import Attempt, Outcome, Request
+from harness.records import ABANDONED, Attempt, Outcome, Request
 from harness.scripts import NEVER, Script
 
-_ABANDONED = {"timeout", "cancelled"}
 #: Faults that depend on what nobody but the server knows.
 _CIRCUMSTANTIAL = {"overload", "stale_keepalive"}
 
 
 def foreseeable(profile: Profile) -> bool:
     """Whether scripts follow from seed, request, attempt and time alone: not where load or connections decide."""
-    return profile.load == Load() and not any(
+    return profile.load.is_unlimited and not any(
         fault.sticky == "connection" or fault.name in _CIRCUMSTANTIAL for fault in profile.faults
     )
 
@@ -55,7 +53,7 @@ def with_foresight(outcome: Outcome, request: Request, profile: Profile, *, stre
 
 
 def _lost(outcome: Outcome, attempt: Attempt) -> bool:
-    return attempt.outcome in _ABANDONED and attempt.attempt != outcome.winner
+    return attempt.outcome in ABANDONED and attempt.attempt != outcome.winner
 
 
 def _answer_s(script: Script) -> float:

@@ -26,6 +26,9 @@ Kind = Literal["first", "retry", "hedge"]
 #: when a limit ended its trial, so its time is censored; `cancelled` was abandoned by the client.
 RESULTS = ("ok", "timeout", "connection_error", "status_error", "stream_error", "truncated", "cancelled", "unfinished")
 
+#: How an attempt ends that its client gave up.
+ABANDONED = frozenset({"timeout", "cancelled"})
+
 
 def rounded(instant: float | None) -> float | None:
     """An instant in seconds to the resolution of the records, 1e-9."""

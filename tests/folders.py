@@ -16,6 +16,12 @@ STRATEGY = {
     "name": "s", "timeout": None, "stream": False, "max_retries": 5, "tenacity_attempts": 3, "dispatch": "gather",
 }  # fmt: skip
 
+#: Answers after a second; a tenth of them never come.
+PROFILE = {
+    "name": "p", "headers": {"kind": "constant", "value": 1.0},
+    "faults": [{"kind": "hang_before_headers", "probability": 0.1}],
+}  # fmt: skip
+
 
 def outcome(cell: str, trial: int, batch: int, request: int, start: float, took: float, **changes: Any) -> Outcome:
     attempt = Attempt(1, "first", "ok", send_s=start, end_s=start + took, first_content_s=start + took / 2, status=200)
@@ -33,6 +39,7 @@ def manifest(cells: dict[str, dict[str, Any]], requests: int, **changes: Any) ->
         "network": "direct", "time_scale": 1.0, "seeds": [100, 101], "target": {"kind": "mock"}, "versions": {},
         "started": "2026-01-01T00:00:00Z", "host": {"name": "secret-host"}, "command": "harness run out=/secret/path",
         "git_commit": "abc", "failed_cells": {}, "reference": next(iter(cells)),
+        "profiles": [PROFILE],
         "cells": [
             {"cell": name, "axes": {"strategy": name}, "strategy": STRATEGY | {"name": name},
              "workload": f"{requests}x1",

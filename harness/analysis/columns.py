@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,12 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.records import ABANDONED
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 NAN = float("nan")
 
 _INTS = ("trial", "seed", "batch", "request", "tokens")
+_COUNTS = ("attempts", "retries", "hedges", "abandoned", "judged", "false_restarts", "wasted_tokens")
 #: Columns of whole numbers in the tables; those that end in _s are seconds, `BOOLEANS` true or false, the others text.
 INTEGERS = frozenset({*_INTS, "attempts", "retries", "hedges", "winner", "attempt", "status", "bytes", "wasted_tokens"})
 BOOLEANS = frozenset({"false_restart"})
@@ -28,7 +32,9 @@ _ATTEMPT_TEXTS = ("kind", "outcome", "error", "request_id")
 class Columns:
     """One entry per request, in the order recorded, without those that a later record replaced.
 
-    `cell` and `outcome` index into `cells` and `outcomes`. Times in seconds; no content is a TTFT of NaN.
+    `cell` and `outcome` index into `cells` and `outcomes`. Times in seconds; no content is a TTFT of NaN. Of the
+    attempts that the client `abandoned`, so many are `judged`: it is known whether they were given up falsely and how
+    many tokens they wasted. `wasted_s` is the time of all attempts whose answer was not used.
     """
 
     cells: list[str]
@@ -41,9 +47,16 @@ class Columns:
     request: Ints
     tokens: Ints
     attempts: Ints
+    retries: Ints
+    hedges: Ints
+    abandoned: Ints
+    judged: Ints
+    false_restarts: Ints
+    wasted_tokens: Ints
     start_s: Floats
     end_s: Floats
     ttft_s: Floats
+    wasted_s: Floats
 
     def __len__(self) -> int:
         return len(self.cell)
@@ -71,14 +84,28 @@ def read(lines: Iterator[Mapping[str, Any]]) -> Columns:
     """Columns from parsed lines of records.jsonl; of two lines for one request the later counts."""
     cells: dict[str, int] = {}
     outcomes: dict[str, int] = {}
-    ints: dict[str, array[int]] = {name: array("q") for name in ("cell", "outcome", "attempts", *_INTS)}
-    floats: dict[str, array[float]] = {name: array("d") for name in ("start_s", "end_s", "ttft_s")}
+    ints: dict[str, array[int]] = {name: array("q") for name in ("cell", "outcome", *_INTS, *_COUNTS)}
+    floats: dict[str, array[float]] = {name: array("d") for name in ("start_s", "end_s", "ttft_s", "wasted_s")}
     for line in lines:
         ints["cell"].append(cells.setdefault(line["cell"], len(cells)))
         ints["outcome"].append(outcomes.setdefault(line["outcome"], len(outcomes)))
         for name in _INTS:
             ints[name].append(line[name])
-        ints["attempts"].append(len(line["attempts"]))
+        unused = _unused(line)
+        lost = [one for one in unused if one["outcome"] in ABANDONED]
+        judged = [one for one in lost if one.get("false_restart") is not None]
+        counts = (
+            len(line["attempts"]),
+            _of_kind(line, "retry"),
+            _of_kind(line, "hedge"),
+            len(lost),
+            len(judged),
+            sum(one["false_restart"] for one in judged),
+            sum(one["wasted_tokens"] for one in judged),
+        )
+        for name, count in zip(_COUNTS, counts, strict=True):
+            ints[name].append(count)
+        floats["wasted_s"].append(math.fsum(one["end_s"] - one["send_s"] for one in unused))
         floats["start_s"].append(line["start_s"])
         floats["end_s"].append(line["end_s"])
         first = _first_content_s(line)
@@ -123,8 +150,8 @@ def tables(lines: Callable[[], Iterator[Mapping[str, Any]]]) -> tuple[dict[str, 
         requests["latency_s"].append(round(line["end_s"] - line["start_s"], 9))
         requests["ttft_s"].append(None if first is None else round(first - line["start_s"], 9))
         requests["attempts"].append(len(tries))
-        requests["retries"].append(sum(one["kind"] == "retry" for one in tries))
-        requests["hedges"].append(sum(one["kind"] == "hedge" for one in tries))
+        requests["retries"].append(_of_kind(line, "retry"))
+        requests["hedges"].append(_of_kind(line, "hedge"))
         requests["winner"].append(line.get("winner"))
         for one in tries:
             for name in keys:
@@ -144,6 +171,17 @@ def _first_content_s(line: Mapping[str, Any]) -> float | None:
     tries = line["attempts"]
     first: float | None = tries[(line.get("winner") or 0) - 1]["first_content_s"] if tries else None
     return first
+
+
+def _unused(line: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The attempts that did not bring the answer: all but the winner, or the last one, of a success."""
+    tries = line["attempts"]
+    used = ((line.get("winner") or 0) - 1) % len(tries) if tries and line["outcome"] == "ok" else None
+    return [one for number, one in enumerate(tries) if number != used]
+
+
+def _of_kind(line: Mapping[str, Any], kind: str) -> int:
+    return sum(one["kind"] == kind for one in line["attempts"])
 
 
 def _key(line: Mapping[str, Any]) -> tuple[str, int, int]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis import statistics
+from harness.analysis.bounds import bounds_beside
 from harness.analysis.columns import BOOLEANS, INTEGERS, Columns, Floats, read, tables
 from harness.analysis.warnings import warnings
 from harness.errors import UserError
@@ -47,6 +48,7 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
     if not len(columns):
         raise UserError(f"{folder.path} holds no finished request yet; continue the run with resume=true")
     manifest = folder.manifest()
+    bounds_of = bounds_beside(folder)
     cells, batch_rows, quantile_rows, incomplete = [], [], [], {}
     for about in manifest["cells"]:
         name = about["cell"]
@@ -54,7 +56,7 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
             continue
         part = columns.where(columns.cell == columns.cells.index(name))
         makespans = _makespans(part)
-        cell = _cell(about, part, makespans)
+        cell = _cell(about, part, makespans) | {"bounds": bounds_of(about)}
         incomplete[name] = len(set(part.trial.tolist())) - cell["trials"]
         cells.append(cell)
         batch_rows += [
@@ -138,6 +140,7 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
         "failures": dict(sorted(failures.items())),
         "load": _rounded(float(part.attempts.sum()) / len(part)),
         "tokens": int(part.tokens.sum()),
+        **_costs(part),
         "slo_s": about["slo_s"],
         "goodput": _rounded(float(good.mean())),
         "total_s": {
@@ -148,6 +151,21 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
         "batch_s": _spread(np.array([makespan for makespan, _ in makespans.values()])),
         "latency_s": _spread(part.latency_s),
         "ttft_s": _spread(part.ttft_s[~np.isnan(part.ttft_s)]),
+    }
+
+
+def _costs(part: Columns) -> dict[str, Any]:
+    """What the answers took beside time. False restarts and wasted tokens are None where the mock's scripts do not
+    tell them of every abandoned attempt.
+    """
+    retries, hedges = int(part.retries.sum()), int(part.hedges.sum())
+    told = int(part.judged.sum()) == int(part.abandoned.sum())
+    return {
+        "attempts": {"first": int(part.attempts.sum()) - retries - hedges, "retry": retries, "hedge": hedges},
+        "abandoned": int(part.abandoned.sum()),
+        "false_restarts": int(part.false_restarts.sum()) if told else None,
+        "tokens_wasted": int(part.wasted_tokens.sum()) if told else None,
+        "wasted_s": _rounded(math.fsum(part.wasted_s)),
     }
 
 

@@ -37,7 +37,7 @@ _STICKS = {
 
 def why_not(profile: Profile) -> str | None:
     """Why a profile has no bounds, in a sentence: its attempts are not independent; None when they are."""
-    if profile.load != Load():
+    if not profile.load.is_unlimited:
         return "how fast its server answers depends on how much is asked of it at once."
     reasons = ((fault, _dependence(fault)) for fault in profile.faults)
     return next((f"its fault {fault.name} {reason}." for fault, reason in reasons if reason), None)

@@ -47,6 +47,11 @@ class Load:
         return self
 
     @property
+    def is_unlimited(self) -> bool:
+        """Whether an attempt's answer is the same however much else is asked; buckets that are not there hold nothing."""
+        return replace(self, burst_s=Load.burst_s) == Load()
+
+    @property
     def slows(self) -> bool:
         """Whether speed depends on the number in service."""
         return bool(self.contention or self.coherency)

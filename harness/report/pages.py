@@ -12,7 +12,7 @@ from harness.analysis import frames, summarise
 from harness.errors import UserError
 from harness.plots import Chart, Data, charts_for, save
 from harness.report.published import most_alike
-from harness.report.tables import HEADER, headline_rows, markdown
+from harness.report.tables import BOUNDS, COSTS, HEADER, bound_rows, cost_rows, headline_rows, markdown, why_no_bounds
 from harness.report.verdict import published_rows, spread_of_one_run, verdict
 from harness.storage import RunFolder
 
@@ -68,6 +68,8 @@ def _context(folder: RunFolder, summary: Mapping[str, Any], tables: Any, figures
     batches = tables.batches
     named = {
         "cells": [HEADER, *headline_rows(summary)],
+        "costs": _headed(COSTS, cost_rows(summary)),
+        "bounds": _headed(BOUNDS, bound_rows(summary)),
         "published": published_rows(summary),
         "batches": [tuple(batches.columns), *batches.itertuples(index=False, name=None)],
     }
@@ -78,12 +80,18 @@ def _context(folder: RunFolder, summary: Mapping[str, Any], tables: Any, figures
         "spread": spread_of_one_run(summary, batches),
         "figures": figures,
         "tables": {name: rows for name, rows in named.items() if rows},
+        "why_no_bounds": why_no_bounds(summary),
         "provenance": _provenance(manifest, summary),
         "failed_cells": manifest.get("failed_cells", {}),
         "status": manifest.get("status", ""),
         "trials": " to ".join(str(n) for n in (trials[:1] + trials[1:][-1:])),
         "command": f"harness run {summary['experiment']} trials={trials[-1]}" if trials else "",
     }
+
+
+def _headed(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """A table, or nothing where there is no row."""
+    return [header, *rows] if rows else []
 
 
 def _provenance(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> list[tuple[str, str]]:

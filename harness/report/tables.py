@@ -19,6 +19,27 @@ HEADER = (
     "slowest batch, s",
 )
 
+COSTS = (
+    "cell",
+    "load",
+    "retries",
+    "hedges",
+    "abandoned",
+    "of them too soon",
+    "tokens wasted",
+    "attempt time unused, s per request",
+)
+
+BOUNDS = (
+    "cell",
+    "total, s",
+    "without stalls",
+    "best restart",
+    "best with load 1.05",
+    "best with load 1.1",
+    "total / without stalls",
+)
+
 Row = tuple[str, ...]
 
 
@@ -43,6 +64,50 @@ def _row(cell: Mapping[str, Any], reference: str) -> Row:
         number(cell["ttft_s"]["p99"], 2),
         number(cell["batch_s"]["max"], 1),
     )
+
+
+def cost_rows(summary: Mapping[str, Any]) -> list[Row]:
+    """One row per cell under COSTS; none for summaries of before these were counted."""
+    rows: list[Row] = []
+    for cell in summary["cells"]:
+        if "attempts" in cell:
+            kinds, false = cell["attempts"], cell["false_restarts"]
+            rows.append(
+                (
+                    cell["cell"],
+                    number(cell["load"], 3),
+                    f"{kinds['retry']:,}",
+                    f"{kinds['hedge']:,}",
+                    f"{cell['abandoned']:,}",
+                    "-" if false is None else f"{false:,}",
+                    "-" if cell["tokens_wasted"] is None else f"{cell['tokens_wasted']:,}",
+                    number(cell["wasted_s"] / cell["requests"], 3),
+                )
+            )
+    return rows
+
+
+def bound_rows(summary: Mapping[str, Any]) -> list[Row]:
+    """One row under BOUNDS for each cell that has bounds."""
+    rows: list[Row] = []
+    for cell in summary["cells"]:
+        bounds, total = cell.get("bounds"), cell["total_s"]["mean"]
+        if bounds and bounds["source"]:
+            floor = bounds["no_stall_s"]
+            ratio = "-" if floor in (None, 0) or total is None else f"{total / floor:.2f}"
+            best = [bounds["best_restart"], bounds["best_within"].get("0.05"), bounds["best_within"].get("0.1")]
+            rows.append((cell["cell"], number(total, 1), number(floor, 1), *(_best(one) for one in best), ratio))
+    return rows
+
+
+def why_no_bounds(summary: Mapping[str, Any]) -> list[str]:
+    """The reasons why cells have no bounds, each once."""
+    found = (cell.get("bounds") or {"why_not": None} for cell in summary["cells"])
+    return list(dict.fromkeys(bounds["why_not"] for bounds in found if bounds["why_not"]))
+
+
+def _best(best: Mapping[str, Any] | None) -> str:
+    return "-" if best is None else number(best["total_s"], 1)
 
 
 def number(value: float | None, digits: int) -> str:

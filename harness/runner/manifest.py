@@ -43,6 +43,7 @@ def manifest(experiment: Experiment) -> dict[str, Any]:
         "host": {"name": platform.node(), "system": platform.platform(), "machine": platform.machine()},
         "failed_cells": {},
         "reference": experiment.reference,
+        "profiles": _profiles(experiment),
         "cells": [_about(cell, experiment) for cell in experiment.cells],
     }
 
@@ -56,10 +57,18 @@ def _about(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         "workload": cell.workload.name,
         "requests_per_trial": len(cell.workload.requests),
         "batch_size": cell.batch_size,
+        "max_tokens": cell.workload.max_tokens,
         "slo_s": cell.workload.slo_s,
         "profile": cell.profile.name,
         "target": experiment.settings.target.kind,
     }
+
+
+def _profiles(experiment: Experiment) -> list[dict[str, Any]]:
+    """What the mock plays, each profile once; a real API has none."""
+    if experiment.settings.target.kind != "mock":
+        return []
+    return list({cell.profile.name: cell.profile.to_dict() for cell in experiment.cells}.values())
 
 
 def command(experiment: Experiment) -> str:

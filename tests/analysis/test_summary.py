@@ -102,6 +102,8 @@ def test_a_race_is_told_by_its_winner(tmp_path: Path):
     folder.close()
     (cell,) = finish(folder)["cells"]
     assert cell["ttft_s"]["p50"] == 6.0
+    assert cell["attempts"] == {"first": 1, "retry": 0, "hedge": 1}
+    assert (cell["abandoned"], cell["false_restarts"], cell["tokens_wasted"], cell["wasted_s"]) == (1, 0, 7, 1.0)
     tables = frames(folder)
     assert tables.requests is not None
     assert tables.attempts is not None
@@ -109,6 +111,33 @@ def test_a_race_is_told_by_its_winner(tmp_path: Path):
     assert request == {"ttft_s": 6.0, "winner": 1, "retries": 0, "hedges": 1}
     second = tables.attempts.iloc[1]
     assert (second["tokens"], bool(second["false_restart"]), second["wasted_tokens"]) == (0, False, 7)
+
+
+def test_what_a_failure_cost(tmp_path: Path):
+    """Two restarts, one of them too soon, and an error: none of their 4 + 6 + 1 s was of use."""
+    folder = RunFolder.create(tmp_path / "run", "made")
+    folder.write_manifest(manifest({"c": {}}, 1))
+    tries = (
+        Attempt(1, "first", "timeout", 0.0, 4.0, false_restart=True, wasted_tokens=2),
+        Attempt(2, "retry", "timeout", 4.0, 10.0, false_restart=False, wasted_tokens=3),
+        Attempt(3, "retry", "status_error", 10.0, 11.0, status=500),
+    )
+    folder.append(replace(outcome("c", 0, 0, 0, 0.0, 11.0), outcome="status_error", attempts=tries))
+    folder.close()
+    (cell,) = summarise(folder)["cells"]
+    assert cell["attempts"] == {"first": 1, "retry": 2, "hedge": 0}
+    assert (cell["abandoned"], cell["false_restarts"], cell["tokens_wasted"], cell["wasted_s"]) == (2, 1, 5, 11.0)
+
+
+def test_what_nobody_can_tell_is_not_called_zero(tmp_path: Path):
+    """Behind a real API an abandoned attempt may have been about to answer."""
+    folder = RunFolder.create(tmp_path / "run", "made")
+    folder.write_manifest(manifest({"c": {}}, 1))
+    tries = (Attempt(1, "first", "timeout", 0.0, 4.0), Attempt(2, "retry", "ok", 4.0, 5.0, first_content_s=5.0))
+    folder.append(replace(outcome("c", 0, 0, 0, 0.0, 5.0), attempts=tries))
+    folder.close()
+    (cell,) = summarise(folder)["cells"]
+    assert (cell["abandoned"], cell["false_restarts"], cell["tokens_wasted"], cell["wasted_s"]) == (1, None, None, 4.0)
 
 
 def test_the_later_record_of_a_request_counts(tmp_path: Path):

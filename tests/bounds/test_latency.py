@@ -114,6 +114,7 @@ def test_a_profile_without_independent_attempts_has_no_bounds(change, reason):
 def test_a_profile_of_independent_attempts_has_bounds():
     """There is no reason against them."""
     assert why_not(Profile.from_dict(LONG)) is None
+    assert why_not(Profile.from_dict(LONG).scaled(0.1)) is None
 
 
 def test_the_latency_of_dependent_attempts_is_an_error_of_the_user():

@@ -19,10 +19,13 @@ from harness.plots import (
 from harness.plots.base import seconds
 from harness.report import headline_text, published_text, verdict, write_report
 from harness.report.published import most_alike
+from harness.report.tables import bound_rows, cost_rows, why_no_bounds
 from harness.storage import RunFolder
-from tests.folders import STRATEGY, Totals, made
+from tests.folders import PROFILE, STRATEGY, Totals, made
 
 TWELVE: Totals = {"slow": [[9.0 + i, 11.0] for i in range(12)], "fast": [[2.0, 3.0 + i / 10] for i in range(12)]}
+
+TABLES = ("cells", "batches", "costs", "bounds")
 
 
 def test_the_verdict_gives_factor_interval_and_trials(tmp_path: Path):
@@ -87,8 +90,41 @@ def test_a_report_has_all_its_parts(tmp_path: Path):
     figures = {
         f"figures/{name}.{kind}" for name in ("batch_timings", "totals", "latency_tail") for kind in ("svg", "png")
     }
-    assert names == figures | {"index.html", "report.md", "tables/cells.csv", "tables/batches.csv"}
+    assert names == figures | {"index.html", "report.md", *(f"tables/{t}.csv" for t in TABLES)}
     assert verdict(report.summary) in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_cost_and_bounds_stand_beside_the_totals(tmp_path: Path):
+    """In rows of their own; two requests a second each are the least that a trial can take."""
+    summary = made(tmp_path / "run", TWELVE).summary()
+    assert cost_rows(summary)[0] == ("slow", "1.000", "0", "0", "0", "0", "0", "0.000")
+    fast = bound_rows(summary)[1]
+    assert fast[:3] == ("fast", "5.5", "2.0")
+    assert fast[-1] == "2.77"
+    assert why_no_bounds(summary) == []
+
+
+def test_summaries_of_before_there_were_costs_are_still_reported(tmp_path: Path):
+    """Without the tables that they have nothing for."""
+    folder = made(tmp_path / "run", TWELVE)
+    folder.publish(tmp_path / "results")
+    results = RunFolder.open(tmp_path / "results")
+    old = results.summary()
+    for cell in old["cells"]:
+        for key in ("attempts", "abandoned", "false_restarts", "tokens_wasted", "wasted_s", "bounds"):
+            del cell[key]
+    results.write_summary(old)
+    write_report(results, tmp_path / "out")
+    assert {path.stem for path in (tmp_path / "out" / "tables").iterdir()} == {"cells", "batches"}
+
+
+def test_the_report_says_why_there_are_no_bounds(tmp_path: Path):
+    """One sentence, on the page and in Markdown."""
+    folder = made(tmp_path / "run", TWELVE, profiles=[PROFILE | {"load": {"slots": 5}}])
+    write_report(folder, tmp_path / "out")
+    for page in ("report.md", "index.html"):
+        text = (tmp_path / "out" / page).read_text()
+        assert "There are no bounds: how fast its server answers depends on how much is asked of it at once." in text
 
 
 def test_the_page_needs_no_network(tmp_path: Path):
@@ -107,7 +143,7 @@ def test_rebuilding_gives_equal_bytes(tmp_path: Path):
     write_report(folder, tmp_path / "1")
     write_report(folder, tmp_path / "2")
     files = [path for path in (tmp_path / "1").rglob("*") if path.is_file()]
-    assert len(files) == 10
+    assert len(files) == 12
     for path in files:
         assert path.read_bytes() == (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes(), path.name
 
@@ -118,7 +154,7 @@ def test_published_results_give_the_same_tables(tmp_path: Path):
     folder.publish(tmp_path / "results")
     write_report(folder, tmp_path / "1")
     write_report(RunFolder.open(tmp_path / "results"), tmp_path / "2")
-    for name in ("cells.csv", "batches.csv"):
+    for name in (f"{table}.csv" for table in TABLES):
         assert (tmp_path / "1" / "tables" / name).read_bytes() == (tmp_path / "2" / "tables" / name).read_bytes()
 
 
