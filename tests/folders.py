@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.analysis import finish
+from harness.analysis import finish, frames
+from harness.plots import Data
 from harness.records import SCHEMA_VERSION, Attempt, Outcome
 from harness.storage import RunFolder
 
@@ -64,3 +65,9 @@ def made(path: Path, totals: Totals, *, about: dict[str, dict[str, Any]] | None 
     folder.close()
     finish(folder)
     return folder
+
+
+def data(folder: RunFolder) -> Data:
+    """What charts of a finished run draw from."""
+    tables = frames(folder)
+    return Data(folder.summary(), tables.batches, tables.quantiles)

@@ -13,13 +13,12 @@ from harness.storage import RunFolder
 Lines = Callable[[], Iterator[Mapping[str, Any]]]
 
 
-def bounds_beside(folder: RunFolder) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """What stands as `bounds` beside each cell of a run's manifest.
+def bounds_beside(folder: RunFolder, profiles: Mapping[str, Profile]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """What stands as `bounds` beside each cell of a run's manifest, whose mock played the profiles.
 
     `source` is `profile`, `records` or None; if it is None, `why_not` says why in a sentence. Times in seconds.
     """
     manifest = folder.manifest()
-    profiles = _profiles(folder, manifest)
     recordings: dict[bool, Latency | None] = {}
 
     def of(about: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,12 +49,6 @@ def bounds_beside(folder: RunFolder) -> Callable[[Mapping[str, Any]], dict[str, 
         return _found(bounds_of(profile, stream=stream, tokens=about.get("max_tokens"), **workload), "profile")
 
     return of
-
-
-def _profiles(folder: RunFolder, manifest: Mapping[str, Any]) -> dict[str, Profile]:
-    """By name; runs of before the manifest held them have that of their settings."""
-    plain = manifest["profiles"] if "profiles" in manifest else [folder.config().get("profile")]
-    return {fields["name"]: Profile.from_dict(fields) for fields in plain if fields}
 
 
 def _cells(manifest: Mapping[str, Any], *, stream: bool) -> set[str]:

@@ -73,3 +73,8 @@ def _variance_of_mean(deviations: Sequence[float]) -> float:
 def excludes_one(interval: Interval | None) -> bool | None:
     """Whether a ratio's interval says that it is not 1; None when there is no interval."""
     return None if interval is None else not interval[0] <= 1 <= interval[1]
+
+
+def pair(interval: Interval | None) -> list[float] | None:
+    """An interval as plain numbers, rounded to 1e-9."""
+    return None if interval is None else [round(float(interval[0]), 9), round(float(interval[1]), 9)]

@@ -13,6 +13,9 @@ import numpy as np
 from harness.analysis import statistics
 from harness.analysis.bounds import bounds_beside
 from harness.analysis.columns import BOOLEANS, INTEGERS, Columns, Floats, read, tables
+from harness.analysis.effects import add_effects, short_answers
+from harness.analysis.profiles import profiles_of
+from harness.analysis.speedups import add_speedups
 from harness.analysis.warnings import warnings
 from harness.errors import UserError
 from harness.records import SCHEMA_VERSION
@@ -48,7 +51,8 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
     if not len(columns):
         raise UserError(f"{folder.path} holds no finished request yet; continue the run with resume=true")
     manifest = folder.manifest()
-    bounds_of = bounds_beside(folder)
+    profiles = profiles_of(folder)
+    bounds_of = bounds_beside(folder, profiles)
     cells, batch_rows, quantile_rows, incomplete = [], [], [], {}
     for about in manifest["cells"]:
         name = about["cell"]
@@ -56,14 +60,17 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
             continue
         part = columns.where(columns.cell == columns.cells.index(name))
         makespans = _makespans(part)
-        cell = _cell(about, part, makespans) | {"bounds": bounds_of(about)}
+        cell = _cell(about, part, makespans)
+        cell["short"] = short_answers(about, part, profiles.get(about["profile"]))
+        cell["bounds"] = bounds_of(about)
         incomplete[name] = len(set(part.trial.tolist())) - cell["trials"]
         cells.append(cell)
         batch_rows += [
             (name, trial, batch, makespan, failed) for (trial, batch), (makespan, failed) in makespans.items()
         ]
         quantile_rows += _quantile_rows(name, part)
-    _compare_with_reference(cells, manifest["reference"])
+    add_speedups(cells, manifest["reference"])
+    add_effects(cells)
     summary = {
         "schema": SCHEMA_VERSION,
         "experiment": manifest["experiment"],
@@ -145,7 +152,7 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
         "goodput": _rounded(float(good.mean())),
         "total_s": {
             "mean": _rounded(statistics.mean(totals)) if totals else None,
-            "ci95": _pair(interval),
+            "ci95": statistics.pair(interval),
             "per_trial": totals,
         },
         "batch_s": _spread(np.array([makespan for makespan, _ in makespans.values()])),
@@ -167,27 +174,6 @@ def _costs(part: Columns) -> dict[str, Any]:
         "tokens_wasted": int(part.wasted_tokens.sum()) if told else None,
         "wasted_s": _rounded(math.fsum(part.wasted_s)),
     }
-
-
-def _compare_with_reference(cells: list[dict[str, Any]], reference: str) -> None:
-    """Add to each cell its speedup: mean total of the reference / its own, paired by seed."""
-    base = next((cell for cell in cells if cell["cell"] == reference), None)
-    for cell in cells:
-        cell["speedup"] = {"mean": None, "ci95": None, "significant": None}
-        if base is None or not base["total_s"]["per_trial"] or not cell["total_s"]["per_trial"]:
-            continue
-        if cell is base:
-            cell["speedup"] = {"mean": 1.0, "ci95": None, "significant": False}
-            continue
-        theirs = dict(zip(base["seeds"], base["total_s"]["per_trial"], strict=True))
-        ours = dict(zip(cell["seeds"], cell["total_s"]["per_trial"], strict=True))
-        common = sorted(theirs.keys() & ours.keys())
-        interval = statistics.ratio_interval([theirs[s] for s in common], [ours[s] for s in common])
-        cell["speedup"] = {
-            "mean": _rounded(base["total_s"]["mean"] / cell["total_s"]["mean"]) if cell["total_s"]["mean"] else None,
-            "ci95": _pair(interval),
-            "significant": statistics.excludes_one(interval),
-        }
 
 
 def _spread(values: Floats) -> dict[str, float | None]:
@@ -218,7 +204,3 @@ def _csv(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 
 def _rounded(value: float) -> float:
     return round(float(value), 9)
-
-
-def _pair(interval: statistics.Interval | None) -> list[float] | None:
-    return None if interval is None else [_rounded(interval[0]), _rounded(interval[1])]

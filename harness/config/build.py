@@ -10,18 +10,22 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from harness.config.errors import did_you_mean, validation_error
-from harness.config.files import check_syntax, directories, find, load, packaged
+from harness.config.files import GROUPS, check_syntax, directories, find, load, packaged
 from harness.config.matrix import cell_name, expand
 from harness.config.recorded import expanded
 from harness.config.schema import Cell, Experiment, Settings
 from harness.config.words import AXES_OF_STRATEGY, prepared
 from harness.errors import UserError
+from harness.faults import AnyFault, Fault
 from harness.profiles import Profile
 from harness.strategies import ADAPTER as STRATEGIES
 from harness.strategies import Strategy
 
-_AXES = AXES_OF_STRATEGY | {"strategy", "profile", "batch_size"}
+_AXES = AXES_OF_STRATEGY | {"strategy", "profile", "fault", "batch_size"}
 _SETTINGS = TypeAdapter(Settings)
+_FAULT: TypeAdapter[Fault] = TypeAdapter(AnyFault)
+#: The value of the axis `fault` that adds none.
+NO_FAULT = "none"
 
 
 def compose(experiment: str | None, words: Sequence[str] = ()) -> Experiment:
@@ -60,7 +64,7 @@ def _hydra(experiment: str | None, words: Sequence[str]) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     known = [key for key in load(packaged() / "config.yaml") if key != "defaults"]
-    overrides = prepared(words, [*known, "target", "profile", "workload", "strategy"])
+    overrides = prepared(words, [*known, *(group for group in GROUPS if group != "experiment")])
     if experiment is not None:
         overrides.append(f"experiment={experiment}")
     overrides += [f"hydra.searchpath=[{','.join(f'file://{path}' for path in directories()[1:])}]"]
@@ -110,7 +114,7 @@ def _check_words(settings: Settings, words: Sequence[str]) -> None:
     for word in words:
         key = word.partition("=")[0].lstrip("+")
         section, _, field = key.partition(".")
-        if section in {"strategy", "profile"} and section in axes:
+        if section in {"strategy", "profile", "fault"} and section in axes:
             advice = f"matrix.{field}=[...]" if field in _AXES else f"matrix.{section}=[...]"
             raise UserError(f"'{word}' has no effect: the matrix names its {section} values; use {advice}")
         if section == "strategy" and field in axes:
@@ -129,6 +133,8 @@ def _check_together(settings: Settings, clock: str) -> None:
         raise UserError("time_scale needs target=mock: a real API keeps its own time")
     if settings.target.kind == "mock" and clock == "virtual" and settings.target.base_url:
         raise UserError("target.base_url needs clock=real: virtual time has no network")
+    if settings.target.kind == "openai" and (settings.fault or "fault" in settings.matrix):
+        raise UserError("fault needs target=mock: a real API has faults of its own")
     if settings.engine == "processes" and clock == "real":
         raise UserError("engine=processes needs clock=virtual: in real time the processes would disturb each other")
     if settings.network == "memory" and clock == "real":
@@ -145,15 +151,21 @@ def _cells(settings: Settings) -> list[Cell]:
         if cell.name in cells:
             raise UserError(f"two cells of the matrix are called '{cell.name}'; remove the repeated value")
         cells[cell.name] = cell
+    _check_profiles([cell.profile for cell in cells.values()])
     return list(cells.values())
+
+
+def _check_profiles(profiles: Sequence[Profile]) -> None:
+    """Summaries tell servers apart by their names alone."""
+    named: dict[str, Profile] = {}
+    for profile in profiles:
+        if named.setdefault(profile.name, profile) != profile:
+            raise UserError(f"two profiles of the matrix have the same `name: {profile.name}`; rename one of them")
 
 
 def _cell(settings: Settings, combination: dict[str, Any]) -> Cell:
     strategy = _strategy(settings, combination)
-    profile = settings.profile
-    if "profile" in combination:
-        fields = expanded(load(find("profile", str(combination["profile"]))))
-        profile = _validated(TypeAdapter(Profile), fields, f"profile {combination['profile']}", Profile)
+    profile = _profile(settings, combination)
     return Cell(
         name=cell_name(combination, strategy.name),
         strategy=strategy,
@@ -162,6 +174,30 @@ def _cell(settings: Settings, combination: dict[str, Any]) -> Cell:
         batch_size=_batch_size(settings, combination),
         axes=combination,
     )
+
+
+def _profile(settings: Settings, combination: dict[str, Any]) -> Profile:
+    """The profile of a cell, with its fault if it has one."""
+    profile, fault = settings.profile, settings.fault
+    if "profile" in combination:
+        name = str(combination["profile"])
+        profile = _validated(TypeAdapter(Profile), expanded(load(find("profile", name))), f"profile {name}", Profile)
+    name = fault.name if fault else NO_FAULT
+    if "fault" in combination:
+        name = str(combination["fault"])
+        fault = None if name == NO_FAULT else fault_named(name)
+    if fault is None:
+        return profile
+    try:
+        return profile.with_fault(fault, name)
+    except ValidationError as error:
+        raise validation_error(error, f"fault {name}", Profile) from None
+
+
+def fault_named(name: str) -> Fault:
+    """The fault in `fault/NAME.yaml`, packaged or in `./conf`. Raises UserError."""
+    fault: Fault = _validated(_FAULT, load(find("fault", name)), f"fault {name}", Fault)
+    return fault
 
 
 def _strategy(settings: Settings, combination: dict[str, Any]) -> Strategy:

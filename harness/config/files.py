@@ -16,6 +16,7 @@ GROUPS = {
     "experiment": "experiments",
     "strategy": "strategies",
     "profile": "profiles",
+    "fault": "faults",
     "workload": "workloads",
     "target": "targets",
 }

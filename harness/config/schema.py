@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
+from harness.faults import AnyFault
 from harness.profiles import Profile
 from harness.strategies import AnyStrategy, Strategy
 from harness.workload import Workload
@@ -55,6 +56,7 @@ class Settings:
     profile: Profile
     workload: Workload
     strategy: AnyStrategy
+    fault: AnyFault | None = None
     question: str = ""
     clock: Literal["virtual", "real"] | None = None
     network: Literal["direct", "memory"] = "direct"

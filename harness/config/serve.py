@@ -29,18 +29,26 @@ class ServeSettings:
 
 
 def serve_settings(words: Sequence[str]) -> ServeSettings:
-    """The settings that key=value words describe; profile.KEY changes a field of the profile. Raises UserError."""
-    values: dict[str, Any] = {"profile": "article"}
+    """The settings that key=value words describe; profile.KEY and fault.KEY change their fields. Raises UserError."""
+    values: dict[str, Any] = {"profile": "article", "fault": None}
     changes: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
             raise UserError(f"'{word}' is not key=value")
-        (changes if key.startswith("profile.") else values)[key] = _value(text)
-    name = str(values["profile"])
-    fields = load(find("profile", name))
+        (changes if key.startswith(("profile.", "fault.")) else values)[key] = _value(text)
+    name, fault = str(values["profile"]), values.pop("fault")
+    groups = {"profile": load(find("profile", name))}
+    if fault is not None:
+        groups["fault"] = load(find("fault", str(fault)))
     for key, value in changes.items():
-        _change(fields, key, value)
+        group = key.partition(".")[0]
+        if group not in groups:
+            raise UserError(f"'{key}' needs fault=NAME, which says what is changed")
+        _change(groups[group], key, value)
+    fields = groups["profile"]
+    if fault is not None:
+        fields |= {"name": f"{fields['name']}+{fault}", "faults": [*fields.get("faults", []), groups["fault"]]}
     try:
         values["profile"] = TypeAdapter(Profile).validate_python(expanded(fields, name))
     except ValidationError as error:
@@ -62,7 +70,7 @@ def _change(fields: dict[str, Any], key: str, value: Any) -> None:
     """Set the field that a dotted key names; sections that are not there yet are made."""
     *sections, last = key.split(".")[1:]
     if not all((*sections, last)):
-        raise UserError(f"'{key}' names no field: write profile.FIELD=VALUE")
+        raise UserError(f"'{key}' names no field: write {key.partition('.')[0]}.FIELD=VALUE")
     for section in sections:
         inner = fields.setdefault(section, {})
         if not isinstance(inner, dict):

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.strategies import Strategy
 
 #: Sections to which a word may add a key that the file did not spell out; pydantic judges the key.
-_OPEN = ("matrix.", "profile.", "strategy.", "workload.")
+_OPEN = ("matrix.", "profile.", "fault.", "strategy.", "workload.")
 AXES_OF_STRATEGY = frozenset(field.name for kind in Strategy.register.values() for field in fields(kind)) - {
     "name",
     "kind",

@@ -2,6 +2,8 @@
 
 from harness.plots.base import Chart, Data, charts_for, save
 from harness.plots.batches import BatchTimings
+from harness.plots.cost import CostAndSpeed
+from harness.plots.faults import FaultMatrix
 from harness.plots.grid import Grid
 from harness.plots.sweeps import BatchSizeSweep, TimeoutSweep
 from harness.plots.tail import LatencyTail
@@ -11,7 +13,9 @@ __all__ = [
     "BatchSizeSweep",
     "BatchTimings",
     "Chart",
+    "CostAndSpeed",
     "Data",
+    "FaultMatrix",
     "Grid",
     "LatencyTail",
     "TimeoutSweep",

@@ -10,8 +10,8 @@ from harness.plots.base import Chart, Data, log_seconds, seconds
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: As many as there are colours; a sweep has a chart of its own and the table.
-_MOST_CELLS = 8
+#: Beyond them there is the table; a sweep has a chart of its own.
+_MOST_CELLS = 16
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,10 @@ class Profile:
         """Plain data that `from_dict` reads back."""
         return asdict(self)
 
+    def with_fault(self, fault: Fault, name: str) -> Profile:
+        """The same server, which also has the fault; `name` is added to its own. Raises ValueError beyond certainty."""
+        return replace(self, name=f"{self.name}+{name}", faults=(*self.faults, fault))
+
     def scaled(self, factor: float) -> Profile:
         """The same server with every time multiplied by `factor`."""
         if factor == 1:

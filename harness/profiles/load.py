@@ -48,7 +48,7 @@ class Load:
 
     @property
     def is_unlimited(self) -> bool:
-        """Whether an attempt's answer is the same however much else is asked; buckets that are not there hold nothing."""
+        """Whether an attempt is answered alike however much else is asked."""
         return replace(self, burst_s=Load.burst_s) == Load()
 
     @property

@@ -50,7 +50,7 @@ def headline_rows(summary: Mapping[str, Any]) -> list[Row]:
 
 def _row(cell: Mapping[str, Any], reference: str) -> Row:
     total, speedup = cell["total_s"], cell["speedup"]
-    own = cell["cell"] == reference
+    own = cell["cell"] == speedup.get("reference", reference)
     return (
         cell["cell"],
         number(total["mean"], 1),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.analysis.effects import Standing, best_standing, standings
 from harness.analysis.statistics import mean
 from harness.report.published import PUBLISHED_TOTALS, SOURCE, most_alike
 from harness.report.tables import interval, number
@@ -14,7 +15,13 @@ NEVER_ANSWERED_S = 590.0
 
 
 def verdict(summary: Mapping[str, Any]) -> str:
-    """The answer in one sentence: which cell is how much faster, with its interval, and whether that is significant."""
+    """The answer in one sentence: which cell is how much faster, with its interval, and whether that is significant.
+
+    Where faults are an axis: which settings got through how many of them.
+    """
+    found = standings(summary["cells"])
+    if len(found) > 1:
+        return _standing(found)
     reference = summary["reference"]
     cells = [cell for cell in summary["cells"] if cell["total_s"]["mean"] is not None]
     if not cells:
@@ -35,6 +42,17 @@ def verdict(summary: Mapping[str, Any]) -> str:
     if shown[0]["trials"] == 1:
         ending += " One trial proves little: a handful of stuck requests decides it."
     return sentence + ending
+
+
+def _standing(found: Sequence[Standing]) -> str:
+    ranked = sorted(found, key=lambda one: -one.answered)
+    best, worst, faults = best_standing(found), ranked[-1], len(found[0].effects)
+    wrong = sum(one.count("wrong") for one in found)
+    return (
+        f"{best.name} answers every request under {best.answered} of {faults} faults, without harm under "
+        f"{best.count('unharmed')}; {worst.name} under {worst.answered}, without harm under {worst.count('unharmed')}. "
+        + (f"In {wrong} cells part of an answer passes for the whole." if wrong else "No part passes for the whole.")
+    )
 
 
 def _failure_rate(cell: Mapping[str, Any]) -> float:

@@ -36,13 +36,13 @@ def test_speedup_is_the_ratio_of_mean_totals(tmp_path: Path):
     assert speedup["mean"] == pytest.approx(3.5)
     assert speedup["ci95"][0] <= 3.5 <= speedup["ci95"][1]
     assert speedup["significant"] is True
-    assert found["slow"]["speedup"] == {"mean": 1.0, "ci95": None, "significant": False}
+    assert found["slow"]["speedup"] == {"reference": "slow", "mean": 1.0, "ci95": None, "significant": False}
 
 
 def test_one_trial_has_no_interval_and_a_warning(tmp_path: Path):
     """A figure without certainty says so."""
     folder = made(tmp_path / "run", {"a": [[4.0]], "b": [[2.0]]})
-    assert cells(folder)["b"]["speedup"] == {"mean": 2.0, "ci95": None, "significant": None}
+    assert cells(folder)["b"]["speedup"] == {"reference": "a", "mean": 2.0, "ci95": None, "significant": None}
     assert cells(folder)["b"]["total_s"]["ci95"] is None
     assert "few_trials" in {note["code"] for note in folder.summary()["warnings"]}
 

@@ -8,6 +8,7 @@ import yaml
 from harness.config import catalogue, combinations, compose, serve_settings
 from harness.config.files import members
 from harness.errors import UserError
+from harness.faults import catalogue as faults
 
 
 def cells(experiment: str | None, *words: str) -> list[str]:
@@ -45,15 +46,44 @@ def test_every_experiment_begins_with_its_question_and_its_command():
         assert question.lower() == lines[1].removeprefix("# Question: ")
 
 
-@pytest.mark.parametrize("group", ["strategy", "profile", "workload", "target"])
+@pytest.mark.parametrize("group", ["strategy", "profile", "fault", "workload", "target"])
 def test_every_member_of_a_group_composes(group, tmp_path):
-    """Each file can be chosen by name; the profile of recorded times wants a recording too."""
+    """Each file can be chosen by name; recorded times want a recording, a fault that is certain no other faults."""
     (tmp_path / "log.csv").write_text("ttft_s\n1\n")
-    more = {"recorded": [f"profile.recording.file={tmp_path / 'log.csv'}"]}
+    more = {
+        ("profile", "recorded"): [f"profile.recording.file={tmp_path / 'log.csv'}"],
+        ("fault", "overload"): ["profile=calm"],
+    }
     found = members(group)
     assert found
     for name in found:
-        assert compose(None, [f"{group}={name}", *more.get(name, [])]).cells
+        assert compose(None, [f"{group}={name}", *more.get((group, name), [])]).cells
+
+
+def test_each_kind_of_fault_has_a_file():
+    """One class, one YAML; both are found by the same name."""
+    assert set(members("fault")) == set(faults())
+    for name, path in members("fault").items():
+        assert yaml.safe_load(path.read_text())["kind"] == name
+
+
+def test_a_fault_is_added_to_the_profile():
+    """From the command line, with its fields, and as an axis, where `none` adds nothing."""
+    one = compose(None, ["profile=calm", "fault=mid_stream_stall", "fault.probability=0.3"]).cells[0].profile
+    assert (one.name, [fault.probability for fault in one.faults]) == ("calm+mid_stream_stall", [0.3])
+    two = compose("article", ["profile=incident", "matrix.fault=[none,slow_drip]"]).cells
+    assert [(cell.axes["fault"], cell.profile.name, len(cell.profile.faults)) for cell in two[:2]] == [
+        ("none", "incident", 2), ("slow_drip", "incident+slow_drip", 3),
+    ]  # fmt: skip
+
+
+def test_two_profiles_of_one_name_are_refused(tmp_path: Path, monkeypatch):
+    """The summary could not tell them apart."""
+    (tmp_path / "conf" / "profile").mkdir(parents=True)
+    (tmp_path / "conf" / "profile" / "mine.yaml").write_text("name: calm\noutput_tokens: 7\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="two profiles of the matrix have the same `name: calm`; rename one of them"):
+        compose(None, ["matrix.profile=[calm,mine]"])
 
 
 def test_without_an_experiment_one_cell_of_the_strategy_is_run():
@@ -150,6 +180,13 @@ MISTAKES = [
     ("article", ["network=memory", "clock=real"], "network=memory needs clock=virtual: real time uses real sockets"),
     ("article", ["target.base_url=http://h/v1"], "target.base_url needs clock=real: virtual time has no network"),
     ("article", ["target.base_url=ftp//h"], "target.base_url: a base URL looks like https://host/v1"),
+    (None, ["fault=slow_dripp"], "no fault named 'slow_dripp'; did you mean 'slow_drip'?"),
+    (None, ["matrix.fault=[slow_dripp]"], "no fault named 'slow_dripp'; did you mean 'slow_drip'?"),
+    (None, ["fault=stall", "fault.durration=forever"], "unknown key 'fault.durration'; did you mean 'duration'?"),
+    (None, ["fault=stall", "matrix.fault=[stall]", "fault.probability=0.5"],
+     "'fault=stall' has no effect: the matrix names its fault values; use matrix.fault=[...]"),
+    (None, ["fault=overload"], "fault overload: faults: their probabilities are 1.0168 together, more than 1"),
+    ("article", ["target=openai", "fault=stall"], "fault needs target=mock: a real API has faults of its own"),
     (None, ["profile.output_tokens=0"], "profile.output_tokens: should be greater than or equal to 1 (got 0)"),
 ]  # fmt: skip
 
@@ -217,10 +254,20 @@ def test_serve_takes_key_value_words():
     assert (settings.profile.name, settings.port, settings.seed, settings.host) == ("calm", 9000, 3, "127.0.0.1")
 
 
+def test_serve_adds_a_fault_to_the_profile():
+    """With what is changed of it."""
+    profile = serve_settings(["profile=incident", "fault=slow_drip", "fault.every_s=3"]).profile
+    assert profile.name == "incident+slow_drip"
+    assert [(fault.name, getattr(fault, "every_s", None)) for fault in profile.faults[-1:]] == [("slow_drip", 3.0)]
+    assert len(profile.faults) == 3
+
+
 @pytest.mark.parametrize(
     ("word", "message"),
     [
         ("profile=clam", "no profile named 'clam'; did you mean 'calm'?"),
+        ("fault=slow_dripp", "no fault named 'slow_dripp'; did you mean 'slow_drip'?"),
+        ("fault.every_s=3", "'fault.every_s' needs fault=NAME, which says what is changed"),
         ("prot=1", "unknown key 'prot'; did you mean 'port'?"),
         ("port=99999", "port: should be less than or equal to 65535 (got 99999)"),
         ("port", "'port' is not key=value"),

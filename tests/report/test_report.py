@@ -21,7 +21,7 @@ from harness.report import headline_text, published_text, verdict, write_report
 from harness.report.published import most_alike
 from harness.report.tables import bound_rows, cost_rows, why_no_bounds
 from harness.storage import RunFolder
-from tests.folders import PROFILE, STRATEGY, Totals, made
+from tests.folders import PROFILE, STRATEGY, Totals, data, made
 
 TWELVE: Totals = {"slow": [[9.0 + i, 11.0] for i in range(12)], "fast": [[2.0, 3.0 + i / 10] for i in range(12)]}
 
@@ -200,13 +200,6 @@ def test_the_terminal_gets_a_table(tmp_path: Path):
     ]
     assert [line.split()[0] for line in lines[4:6]] == ["slow", "fast"]
     assert len({len(line) for line in lines[2:6]}) == 1
-
-
-def data(folder: RunFolder) -> Data:
-    from harness.analysis import frames
-
-    tables = frames(folder)
-    return Data(folder.summary(), tables.batches, tables.quantiles)
 
 
 def test_charts_state_their_finding(tmp_path: Path):
