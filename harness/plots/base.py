@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 #: Okabe and Ito's palette, told apart with every kind of colour vision; the reference is grey.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#5B3A8E")
 REFERENCE_COLOUR = "#5A5A5A"
+#: Of a title: longer ones take a second line.
+_LETTERS_AN_INCH = 10.5
 STYLE = Path(__file__).with_name("harness.mplstyle")
 
 
@@ -41,6 +44,12 @@ class Data:
         """The seed of the shown trial: seeds count up with trials."""
         first = self.cells[0]
         return int(first["seeds"][0]) + self.shown_trial
+
+    def but_fails(self, name: str) -> str:
+        """What a title adds in praise of a cell that fails more than the reference: whoever gives up is soon done."""
+        rates = {cell["cell"]: cell["failed"] / cell["requests"] for cell in self.summary["cells"]}
+        more = rates[name] > rates.get(self.summary["reference"], 0.0) + 0.001
+        return f", but fails {rates[name]:.1%}" if more else ""
 
     def colours(self) -> dict[str, str]:
         """A colour for each cell, the same in every chart."""
@@ -109,7 +118,8 @@ def save(chart: Chart, folder: Path) -> tuple[Path, Path]:
         warnings.filterwarnings("ignore", message="Glyph")
         figure = Figure(figsize=chart.size, layout="constrained")
         chart.draw(figure)
-        figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        title = textwrap.fill(chart.title, int(_LETTERS_AN_INCH * chart.size[0]))
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         figure.savefig(svg, format="svg", metadata={"Date": None})
         figure.savefig(png, format="png", metadata={"Software": None})
     return svg, png

@@ -34,6 +34,7 @@ class BatchTimings(Chart):
         self.makespans = {name: values for name, values in self.makespans.items() if values}
         self.reference = data.summary["reference"]
         self.colours = data.colours()
+        self.but_fails = data.but_fails
         self.seed = data.shown_seed
 
     @property
@@ -43,7 +44,7 @@ class BatchTimings(Chart):
         best = min(worst, key=lambda name: worst[name])
         text = f"The slowest batch took {seconds(worst.get(self.reference, max(worst.values())))}"
         if best != self.reference and self.reference in worst:
-            text += f" with {self.reference}, {seconds(worst[best])} with {best}"
+            text += f" with {self.reference}, {seconds(worst[best])} with {best}{self.but_fails(best)}"
         return text
 
     def draw(self, figure: Figure) -> None:

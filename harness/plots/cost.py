@@ -63,6 +63,7 @@ class CostAndSpeed(Chart):
             for cell in data.cells
         ]
         self.colours = data.colours()
+        self.reference = data.summary["reference"]
         found = {c["bounds"]["no_stall_s"] for c in data.cells if c.get("bounds") and c["bounds"]["source"]}
         self.floor = found.pop() if len(found) == 1 else None
 
@@ -70,6 +71,8 @@ class CostAndSpeed(Chart):
     def title(self) -> str:
         """The quickest of those that answer, and its price."""
         best = min((p for p in self.points if p.best), key=lambda p: p.total)
+        if best.name == self.reference:
+            return f"Nothing that answers as much is quicker than {best.name}: {seconds(best.total)}"
         price = "hardly any extra attempt" if best.extra <= _LEAST else f"{best.extra:.1f} % more attempts"
         return f"{best.name}: {seconds(best.total)} for {price}"
 

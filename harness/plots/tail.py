@@ -35,6 +35,7 @@ class LatencyTail(Chart):
         self.p999 = {cell["cell"]: cell["latency_s"]["p999"] for cell in data.cells}
         self.reference = data.summary["reference"]
         self.colours = data.colours()
+        self.but_fails = data.but_fails
 
     @property
     def title(self) -> str:
@@ -42,7 +43,7 @@ class LatencyTail(Chart):
         best = min(self.p999, key=lambda name: self.p999[name])
         base = self.reference if self.reference in self.p999 else best
         text = f"1 request in 1,000 takes longer than {seconds(self.p999[base])} with {base}"
-        return text if best == base else f"{text}, {seconds(self.p999[best])} with {best}"
+        return text if best == base else f"{text}, {seconds(self.p999[best])} with {best}{self.but_fails(best)}"
 
     def draw(self, figure: Figure) -> None:
         """One descending line per cell."""
@@ -59,4 +60,5 @@ class LatencyTail(Chart):
         ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
         ax.set_xlabel("latency of a request, retries included, s (log)")
         ax.set_ylabel("requests slower than that (log)")
-        ax.legend(loc="upper right")
+        # Beside the axes: within them it would cover one tail or another.
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))

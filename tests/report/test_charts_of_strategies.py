@@ -40,6 +40,12 @@ def test_cost_and_speed_joins_what_nothing_beats(tmp_path: Path):
     assert all(path.stat().st_size > 1000 for path in save(chart, tmp_path / "figures"))
 
 
+def test_cost_and_speed_says_when_nothing_helps(tmp_path: Path):
+    """All that is quicker than the reference fails more."""
+    found = loaded(tmp_path, {"none": (9.0, 1.0, 0), "dear": (10.0, 1.5, 0), "hasty": (5.0, 1.01, 1)})
+    assert CostAndSpeed(found).title == "Nothing that answers as much is quicker than none: 9.0 s"
+
+
 def test_cost_and_speed_says_nothing_where_all_cost_the_same(tmp_path: Path):
     """Nor across servers, whose totals do not compare."""
     same = loaded(tmp_path / "1", {name: (total, 1.0, 0) for name, (total, *_) in LOADS.items()})

@@ -9,7 +9,6 @@ from harness.errors import UserError
 from harness.plots import (
     BatchSizeSweep,
     BatchTimings,
-    Data,
     Grid,
     LatencyTail,
     TimeoutSweep,
@@ -211,6 +210,8 @@ def test_charts_state_their_finding(tmp_path: Path):
     hasty["failed"] = hasty["requests"]
     assert TotalsAndSpeedup(drawn).title == "fast is 48.9x faster than slow, but fails 100.0% (1 trial)"
     assert LatencyTail(drawn).title.startswith("1 request in 1,000 takes longer than 599 s with slow")
+    for chart in (BatchTimings, LatencyTail):
+        assert chart(drawn).title.endswith("with fast, but fails 100.0%")
 
 
 def test_a_chart_prepares_what_it_draws(tmp_path: Path):
