@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import secrets
@@ -23,6 +24,10 @@ BATCHES, QUANTILES = "batches.csv", "quantiles.csv"
 #: What is published: small, and without host, paths or records.
 PUBLISHED = (CONFIG, SUMMARY, BATCHES, QUANTILES)
 _PRIVATE = ("host", "command", "git_commit")
+#: What the summary says too, or the settings.
+_REPEATED = ("cells", "profiles")
+#: Bytes beyond which a file is left out: no chart draws the quantiles of so many cells.
+_MOST_PUBLISHED = {QUANTILES: 2_000_000}
 
 
 class RunFolder:
@@ -176,10 +181,11 @@ class RunFolder:
         self.summary()
         destination.mkdir(parents=True, exist_ok=True)
         for name in PUBLISHED:
-            shutil.copyfile(self.path / name, destination / name)
+            if (self.path / name).stat().st_size <= _MOST_PUBLISHED.get(name, math.inf):
+                shutil.copyfile(self.path / name, destination / name)
         config = RunFolder(destination)
         config.write_config({key: value for key, value in self.config().items() if key not in {"out", "resume"}})
-        manifest = {key: value for key, value in self.manifest().items() if key not in _PRIVATE}
+        manifest = {key: value for key, value in self.manifest().items() if key not in (*_PRIVATE, *_REPEATED)}
         config.write_manifest(manifest)
 
     def _json(self, name: str) -> dict[str, Any]:

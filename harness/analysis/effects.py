@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,16 @@ def _settings(cell: Mapping[str, Any]) -> str:
     return repr(sorted((axis, repr(value)) for axis, value in cell["axes"].items() if axis != "fault"))
 
 
+def brief(effect: Mapping[str, Any]) -> str:
+    """An effect in a few letters: how many times slower, how many per cent fail, "!" for wrong; "" if unharmed."""
+    if effect["grade"] in {"slower", "stuck"}:
+        return f"{effect['slowdown']:.0f}x" if effect["slowdown"] >= 2 else f"{effect['slowdown']:.1f}x"
+    if effect["grade"] in {"fails", "hangs"}:
+        percent = 100 * effect["failed"]
+        return f"{percent:.0f} %" if percent >= 1 else f"{percent:.1f} %"
+    return "!" if effect["grade"] == "wrong" else ""
+
+
 @dataclass(frozen=True)
 class Standing:
     """How one choice of settings got through the faults: `effects` by fault, in the order of the matrix."""
@@ -81,6 +92,12 @@ class Standing:
     def answered(self) -> int:
         """Under how many faults every request was answered whole."""
         return self.count("unharmed", "slower", "stuck")
+
+    @property
+    def slowdown(self) -> float:
+        """Geometric mean over the faults of the ratio to the total without a fault."""
+        logs = [math.log(effect["slowdown"]) for effect in self.effects.values() if effect["slowdown"]]
+        return math.exp(math.fsum(logs) / len(logs)) if logs else 1.0
 
 
 def standings(cells: Sequence[Mapping[str, Any]]) -> list[Standing]:
@@ -98,6 +115,6 @@ def standings(cells: Sequence[Mapping[str, Any]]) -> list[Standing]:
     return [Standing(name, effects) for name, effects in found.items()]
 
 
-def best_standing(found: Sequence[Standing]) -> Standing:
-    """The one that answers everything under the most faults; of equals, the one that is harmed by the fewest."""
-    return max(found, key=lambda one: (one.answered, one.count("unharmed"), -one.count("stuck")))
+def ranked(found: Sequence[Standing]) -> list[Standing]:
+    """The best first: whoever answers everything under the most faults; of equals, whoever is slowed down least."""
+    return sorted(found, key=lambda one: (-one.answered, one.slowdown))

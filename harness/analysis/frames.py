@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Frames:
     """Tables of a finished run. `requests` and `attempts` are None for published results, which keep no records.
 
-    Columns: `batches` cell, trial, batch, makespan_s, failed; `quantiles` cell, quantity, probability, seconds.
+    Columns: `batches` cell, trial, batch, makespan_s, failed; `quantiles` cell, quantity, probability, seconds, empty
+    for published results of very many cells.
     """
 
     batches: pd.DataFrame
@@ -34,7 +35,16 @@ def frames(folder: RunFolder) -> Frames:
 
     return Frames(
         batches=pd.read_csv(folder.path / BATCHES),
-        quantiles=pd.read_csv(folder.path / QUANTILES),
+        quantiles=_quantiles(folder),
         requests=parquet("requests"),
         attempts=parquet("attempts"),
     )
+
+
+def _quantiles(folder: RunFolder) -> pd.DataFrame:
+    import pandas as pd
+
+    path = folder.path / QUANTILES
+    if path.is_file():
+        return pd.read_csv(path)
+    return pd.DataFrame(columns=pd.Index(["cell", "quantity", "probability", "seconds"]))

@@ -42,9 +42,10 @@ def finish(folder: RunFolder) -> dict[str, Any]:
     return summary
 
 
-def summarise(folder: RunFolder) -> dict[str, Any]:
+def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
     """The summary of a run folder, written beside batches.csv and quantiles.csv; equal records give equal bytes.
 
+    `bounds` can take seconds for each profile; without them cells have none.
     Raises UserError when the folder holds no finished request.
     """
     columns = read(folder.lines())
@@ -62,7 +63,7 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
         makespans = _makespans(part)
         cell = _cell(about, part, makespans)
         cell["short"] = short_answers(about, part, profiles.get(about["profile"]))
-        cell["bounds"] = bounds_of(about)
+        cell["bounds"] = bounds_of(about) if bounds else None
         incomplete[name] = len(set(part.trial.tolist())) - cell["trials"]
         cells.append(cell)
         batch_rows += [
@@ -186,10 +187,11 @@ def _quantile_rows(name: str, part: Columns) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for quantity, values in (("latency_s", part.latency_s), ("ttft_s", part.ttft_s[~np.isnan(part.ttft_s)])):
         if len(values):
-            found = np.quantile(values, PROBABILITIES)
+            # What lies beyond the slowest request but one is not known.
+            known = [p for p in PROBABILITIES if (1 - p) * len(values) >= 1 or p == 1]
+            found = np.quantile(values, known)
             rows += [
-                (name, quantity, f"{p:.5f}", round(float(value), 6))
-                for p, value in zip(PROBABILITIES, found, strict=True)
+                (name, quantity, f"{p:.5f}", round(float(value), 6)) for p, value in zip(known, found, strict=True)
             ]
     return rows
 

@@ -10,7 +10,7 @@ from harness.draws import uniform
 from harness.records import Kind
 from harness.strategies import Played
 from harness.strategies.memory import Memory
-from harness.strategies.situation import NEVER, Plan, Seen, Situation
+from harness.strategies.situation import NEVER, Launch, Plan, Seen, Situation
 
 T = TypeVar("T")
 
@@ -158,18 +158,18 @@ class Player(Generic[T]):
                 self._give_up(number, why)
                 acted = True
         if not acted and plan.launch is not None and plan.launch.at_s <= now:
-            self._launch(plan.launch.kind)
+            self._launch(plan.launch)
             acted = True
         return acted
 
-    def _launch(self, kind: Kind) -> None:
-        attempts = self._situation.attempts
+    def _launch(self, launch: Launch) -> None:
+        attempts, kind = self._situation.attempts, launch.kind
         round_ = (attempts[-1].round if attempts else 0) + (kind == "retry")
         seen = Seen(len(attempts) + 1, kind, round_, self._situation.now_s)
         live = Live(seen, self, self._loop.time)
         attempts.append(seen)
         self._lives.append(live)
-        self._memory.launched(kind)
+        self._memory.launched(kind, asked=launch.asked)
         task = self._loop.create_task(self._attempt(live))
         task.add_done_callback(lambda _: self.changed())
         self._tasks.append(task)

@@ -73,7 +73,8 @@ class UsageChunk(Fault):
     def edit(self, script: Script, u: float, meeting: Meeting) -> Script:  # noqa: ARG002 - as above
         """It comes before [DONE]."""
         place = script.index_of("done")
-        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        tokens = sum(event.name == "token" for event in script.events)
+        usage = {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": 1 + tokens}
         return script.inserted(place, Event("data", script.at(place), data=chunk(choices=[], usage=usage)))
 
 

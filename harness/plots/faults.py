@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.analysis.effects import GRADES, best_standing, standings
+from harness.analysis.effects import GRADES, brief, ranked, standings
 from harness.plots.base import Chart, Data
 
 if TYPE_CHECKING:
@@ -47,14 +46,15 @@ class FaultMatrix(Chart):
         self.found = standings(data.summary["cells"])
         self.faults = list(dict.fromkeys(fault for one in self.found for fault in one.effects))
         self.table = [[one.effects.get(fault) for one in self.found] for fault in self.faults]
-        self.best = best_standing(self.found)
+        self.best = ranked(self.found)[0]
         self.size = (2.6 + 0.42 * len(self.found), 2.9 + 0.26 * len(self.faults))  # type: ignore[misc]  # as large as its table
 
     @property
     def title(self) -> str:
-        """The strategy that gets through the most."""
+        """The strategy that gets through the most, and how quickly."""
         best, faults = self.best, len(self.faults)
-        return f"{best.name} answers every request under {best.answered} of {faults} faults"
+        text = f"{best.name} answers every request under {best.answered} of {faults} faults"
+        return f"{text}, {best.slowdown:.1f} times slower on average"
 
     def draw(self, figure: Figure) -> None:
         """A coloured square with a number for each, and what the colours mean below."""
@@ -72,13 +72,20 @@ class FaultMatrix(Chart):
                     ax.text(
                         x,
                         y,
-                        _number(effect),
+                        brief(effect),
                         ha="center",
                         va="center",
                         fontsize=7,
                         color="white" if white else "#222222",
                     )
-        ax.set_xticks(range(len(self.found)), [one.name for one in self.found], rotation=55, ha="left", fontsize=8)
+        ax.set_xticks(
+            range(len(self.found)),
+            [one.name for one in self.found],
+            rotation=55,
+            ha="left",
+            rotation_mode="anchor",
+            fontsize=8,
+        )
         ax.xaxis.tick_top()
         ax.set_yticks(range(len(self.faults)), self.faults, fontsize=8)
         ax.set_xticks([x - 0.5 for x in range(1, len(self.found))], minor=True)
@@ -91,11 +98,3 @@ class FaultMatrix(Chart):
         seen = {effect["grade"] for row in self.table for effect in row if effect is not None}
         handles = [Patch(facecolor=_COLOURS[g], edgecolor="#999999", label=_MEANING[g]) for g in GRADES if g in seen]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-
-
-def _number(effect: Mapping[str, Any]) -> str:
-    if effect["grade"] in {"slower", "stuck"}:
-        return f"{effect['slowdown']:.0f}x" if effect["slowdown"] >= 2 else f"{effect['slowdown']:.1f}x"
-    if effect["grade"] in {"fails", "hangs"}:
-        return f"{100 * effect['failed']:.0f} %" if effect["failed"] >= 0.005 else "<1 %"
-    return "!" if effect["grade"] == "wrong" else ""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Beyond them there is the table; a sweep has a chart of its own.
-_MOST_CELLS = 16
+_MOST_CELLS = 20
 
 
 @dataclass(frozen=True)

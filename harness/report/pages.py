@@ -12,9 +12,22 @@ from harness.analysis import frames, summarise
 from harness.errors import UserError
 from harness.plots import Chart, Data, charts_for, save
 from harness.report.published import most_alike
-from harness.report.tables import BOUNDS, COSTS, HEADER, bound_rows, cost_rows, headline_rows, markdown, why_no_bounds
+from harness.report.tables import (
+    BOUNDS,
+    COSTS,
+    HEADER,
+    bound_rows,
+    cost_rows,
+    fault_rows,
+    headline_rows,
+    markdown,
+    why_no_bounds,
+)
 from harness.report.verdict import published_rows, spread_of_one_run, verdict
 from harness.storage import RunFolder
+
+#: Longer tables are files beside the page.
+_MOST_ROWS = 60
 
 
 @dataclass(frozen=True)
@@ -66,20 +79,23 @@ def _context(folder: RunFolder, summary: Mapping[str, Any], tables: Any, figures
     """Everything that the templates show."""
     manifest = folder.manifest()
     batches = tables.batches
-    named = {
+    named: dict[str, Sequence[Sequence[Any]]] = {
+        "faults": fault_rows(summary),
         "cells": [HEADER, *headline_rows(summary)],
         "costs": _headed(COSTS, cost_rows(summary)),
         "bounds": _headed(BOUNDS, bound_rows(summary)),
         "published": published_rows(summary),
         "batches": [tuple(batches.columns), *batches.itertuples(index=False, name=None)],
     }
+    tables_of = {name: rows for name, rows in named.items() if rows}
     trials = sorted({cell["trials"] for cell in summary["cells"]})
     return {
         "summary": summary,
         "verdict": verdict(summary),
         "spread": spread_of_one_run(summary, batches),
         "figures": figures,
-        "tables": {name: rows for name, rows in named.items() if rows},
+        "tables": tables_of,
+        "inline": [name for name, rows in tables_of.items() if len(rows) <= _MOST_ROWS],
         "why_no_bounds": why_no_bounds(summary),
         "provenance": _provenance(manifest, summary),
         "failed_cells": manifest.get("failed_cells", {}),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.analysis.effects import brief, standings
+
 HEADER = (
     "cell",
     "total, s",
@@ -98,6 +100,20 @@ def bound_rows(summary: Mapping[str, Any]) -> list[Row]:
             best = [bounds["best_restart"], bounds["best_within"].get("0.05"), bounds["best_within"].get("0.1")]
             rows.append((cell["cell"], number(total, 1), number(floor, 1), *(_best(one) for one in best), ratio))
     return rows
+
+
+def fault_rows(summary: Mapping[str, Any]) -> list[Row]:
+    """Faults down, settings across; a header first, and nothing at all where no fault is an axis."""
+    found = standings(summary["cells"])
+    faults = dict.fromkeys(fault for one in found for fault in one.effects)
+    rows = [(fault, *(_effect(one.effects.get(fault)) for one in found)) for fault in faults]
+    return [("fault", *(one.name for one in found)), *rows] if rows else []
+
+
+def _effect(effect: Mapping[str, Any] | None) -> str:
+    if effect is None:
+        return "-"
+    return brief(effect) + (" hang" if effect["grade"] == "hangs" else "") or "ok"
 
 
 def why_no_bounds(summary: Mapping[str, Any]) -> list[str]:

@@ -9,8 +9,8 @@ from harness.report.published import published_summary
 from harness.report.tables import HEADER, headline_rows
 from harness.report.verdict import verdict
 
-#: The columns that fit a terminal of 100 characters.
-_COLUMNS = 7
+#: The columns that fit a terminal of 100 characters, and rows that are still read there.
+_COLUMNS, _ROWS = 7, 60
 
 
 def headline_text(summary: Mapping[str, Any]) -> str:
@@ -34,6 +34,8 @@ def _played(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _table(summary: Mapping[str, Any]) -> list[str]:
+    if len(summary["cells"]) > _ROWS:
+        return [f"{len(summary['cells'])} cells: see summary.json, or tables/cells.csv of the report"]
     rows = [row[:_COLUMNS] for row in [HEADER, *headline_rows(summary)]]
     widths = [max(len(row[column]) for row in rows) for column in range(_COLUMNS)]
     lines = ["  ".join(_aligned(row[i], widths[i], i) for i in range(_COLUMNS)).rstrip() for row in rows]

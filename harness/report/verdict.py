@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.analysis.effects import Standing, best_standing, standings
+from harness.analysis.effects import Standing, ranked, standings
 from harness.analysis.statistics import mean
 from harness.report.published import PUBLISHED_TOTALS, SOURCE, most_alike
 from harness.report.tables import interval, number
@@ -45,12 +45,12 @@ def verdict(summary: Mapping[str, Any]) -> str:
 
 
 def _standing(found: Sequence[Standing]) -> str:
-    ranked = sorted(found, key=lambda one: -one.answered)
-    best, worst, faults = best_standing(found), ranked[-1], len(found[0].effects)
+    order = ranked(found)
+    best, worst, faults = order[0], order[-1], len(found[0].effects)
     wrong = sum(one.count("wrong") for one in found)
     return (
-        f"{best.name} answers every request under {best.answered} of {faults} faults, without harm under "
-        f"{best.count('unharmed')}; {worst.name} under {worst.answered}, without harm under {worst.count('unharmed')}. "
+        f"{best.name} answers every request under {best.answered} of {faults} faults, {best.slowdown:.1f} times slower "
+        f"than without any (geometric mean); {worst.name} under {worst.answered}, {worst.slowdown:.1f} times slower. "
         + (f"In {wrong} cells part of an answer passes for the whole." if wrong else "No part passes for the whole.")
     )
 

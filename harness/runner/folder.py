@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from harness.config import Experiment
 from harness.errors import UserError
@@ -20,7 +22,10 @@ def open_folder(experiment: Experiment) -> RunFolder:
     if experiment.settings.out is None:
         raise UserError("resume=true needs out=DIR, the run folder to continue")
     folder = RunFolder.open(Path(experiment.settings.out))
-    changed = sorted(_settings_that_differ(folder.config(), experiment.resolved))
+    changed = sorted(
+        _settings_that_differ(folder.config(), experiment.resolved)
+        | _files_that_differ(folder.manifest(), json.loads(json.dumps(manifest(experiment))))
+    )
     if changed:
         raise UserError(
             f"{experiment.settings.out} was recorded with other settings ({', '.join(changed)})\n"
@@ -38,3 +43,14 @@ _FREE_TO_CHANGE = frozenset({"out", "resume", "report", "engine", "max_failures"
 def _settings_that_differ(before: dict[str, object], after: dict[str, object]) -> set[str]:
     keys = (before.keys() | after.keys()) - _FREE_TO_CHANGE
     return {key for key in keys if before.get(key) != after.get(key)}
+
+
+def _files_that_differ(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    """What the names in a matrix stand for, which the settings do not spell out."""
+    names = [(cell["strategy"], cell["profile"]) for cell in before["cells"]]
+    # Runs of before the manifest held profiles can be resumed on trust.
+    known = before.get("profiles", after["profiles"])
+    changed = set()
+    if names != [(cell["strategy"], cell["profile"]) for cell in after["cells"]]:
+        changed.add("matrix")
+    return changed | ({"profiles"} if known != after["profiles"] else set())

@@ -1,4 +1,7 @@
-"""What keeps retries and hedges from doing harm: budgets of extra load, and a breaker where they do not help."""
+"""What keeps retries and hedges from doing harm: budgets of extra load, and a breaker where they do not help.
+
+A retry after a Retry-After is one that the server expects at that time: shares and breakers let it pass, uncounted.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ from harness.strategies.base import STRICT, Count, Seconds, Share
 
 class Bucket(Protocol):
     """Says whether one more attempt may be made; knows nothing of clocks but what it is told."""
+
+    #: Whether it also limits retries that the server has asked for, by saying when to come back.
+    limits_asked: bool
 
     def allows(self, now_s: float) -> bool:
         """Whether an extra attempt may begin."""
@@ -44,6 +50,8 @@ class ShareBudget:
 
 
 class _ShareBucket:
+    limits_asked = False
+
     def __init__(self, budget: ShareBudget) -> None:
         self._share, self._most = budget.share, max(budget.reserve, 1.0)
         self._left = budget.reserve
@@ -78,6 +86,9 @@ class ThrottleBudget:
 
 
 class _ThrottleBucket:
+    # gRPC throttles those too.
+    limits_asked = True
+
     def __init__(self, budget: ThrottleBudget) -> None:
         self._most, self._ratio = budget.tokens, budget.ratio
         self._left = budget.tokens
@@ -118,6 +129,8 @@ class Breaker:
 
 
 class _BreakerState:
+    limits_asked = False
+
     def __init__(self, breaker: Breaker) -> None:
         self._breaker = breaker
         self._last: deque[bool] = deque(maxlen=breaker.window)

@@ -53,16 +53,22 @@ class Memory:
         """Which share of the batch is over."""
         return len(self.durations) / self.released if self.released else 0.0
 
-    def allows(self, kind: Kind, now_s: float) -> bool:
-        """Whether budgets and breakers let an attempt of this kind begin now."""
-        return all(bucket.allows(now_s) for bucket in self._by_kind[kind])
+    def allows(self, kind: Kind, now_s: float, *, asked: bool = False) -> bool:
+        """Whether budgets and breakers let an attempt of this kind begin now; `asked` if the server wants it."""
+        return all(bucket.allows(now_s) for bucket in self._limits(kind, asked=asked))
 
-    def launched(self, kind: Kind) -> None:
+    def launched(self, kind: Kind, *, asked: bool = False) -> None:
         """An attempt begins; `first` is also a new request."""
         if self.learner is not None:
             self.learner.began()
-        for bucket in self._all if kind == "first" else self._by_kind[kind]:
-            bucket.requested() if kind == "first" else bucket.spent()
+        if kind == "first":
+            for bucket in self._all:
+                bucket.requested()
+        for bucket in self._limits(kind, asked=asked):
+            bucket.spent()
+
+    def _limits(self, kind: Kind, *, asked: bool) -> list[Bucket]:
+        return [bucket for bucket in self._by_kind[kind] if bucket.limits_asked or not asked]
 
     def heard(self, seen: Seen) -> None:
         """An attempt's first content is there."""

@@ -24,7 +24,8 @@ class Backoff:
     """Waits between a failure and the next try: min(base 2^k, most), of which the share `jitter` is random.
 
     "Equal jitter" is 0.5 (M. Brooker, "Exponential backoff and jitter", AWS 2015). A Retry-After is obeyed, and
-    prolonged by up to `retry_after_jitter` of itself, so that not all come back at once.
+    prolonged by up to `retry_after_jitter` of itself, so that not all come back at once. Whoever is turned away again
+    waits for the longer of the two: a server that tells a crowd when its next place is free has one place.
     """
 
     base_s: Annotated[float, Field(ge=0)] = 0.5
@@ -34,10 +35,12 @@ class Backoff:
 
     def wait_s(self, failures: int, retry_after_s: float | None, u: float) -> float:
         """Seconds to wait after so many failures; `u` in (0, 1) draws what is random."""
-        if retry_after_s is not None:
-            return retry_after_s * (1 + self.retry_after_jitter * u)
         longest = min(self.base_s * 2.0 ** (failures - 1), self.most_s)
-        return longest * (1 - self.jitter * (1 - u))
+        own = longest * (1 - self.jitter * (1 - u))
+        if retry_after_s is None:
+            return own
+        told = retry_after_s * (1 + self.retry_after_jitter * u)
+        return told if failures == 1 else max(told, own)
 
     def scaled(self, factor: float) -> Backoff:
         """The same waits multiplied by `factor`."""
@@ -208,20 +211,24 @@ class Played(Strategy):
         """The first attempt, or the one after a failure; None when the request has failed."""
         if not situation.attempts:
             return Launch(situation.start_s, "first")
-        at_s = self._after(situation.last_ended, situation)
-        return Launch(at_s, "retry") if at_s < deadline and memory.allows("retry", situation.now_s) else None
+        last = situation.last_ended
+        at_s, asked = self._after(last, situation), last.retry_after_s is not None
+        if at_s >= deadline or not memory.allows("retry", situation.now_s, asked=asked):
+            return None
+        return Launch(at_s, "retry", asked)
 
     def _retry_beside(self, kept: Seen, situation: Situation, memory: Memory, deadline: float) -> Launch | None:
         """The retry that goes with an attempt that is kept, when the patience with it or its rivals is over."""
         at_s = kept.sent_s + self.first_content_s(kept.round, memory)
-        over = [attempt for attempt in situation.attempts if not attempt.open]
-        if over:
-            at_s = max(at_s, self._after(max(over, key=lambda attempt: attempt.end_s), situation))
+        asked = False
+        if len(situation.attempts) > 1:
+            last = situation.last_ended
+            at_s, asked = max(at_s, self._after(last, situation)), last.retry_after_s is not None
         if at_s >= deadline or situation.retries >= self.max_retries:
             return None
-        if at_s <= situation.now_s and not memory.allows("retry", situation.now_s):
+        if at_s <= situation.now_s and not memory.allows("retry", situation.now_s, asked=asked):
             at_s = situation.now_s + _LOOK_AGAIN * self.first_content_s(situation.retries, memory)
-        return Launch(at_s, "retry")
+        return Launch(at_s, "retry", asked)
 
     def _after(self, last: Seen, situation: Situation) -> float:
         """When a retry may follow an attempt that is over; never, if there are none left or asking again is no use."""

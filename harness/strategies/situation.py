@@ -63,8 +63,8 @@ class Situation:
 
     @property
     def last_ended(self) -> Seen:
-        """Of the attempts, all of which are over, the one that ended last."""
-        return max(self.attempts, key=lambda attempt: attempt.end_s)
+        """Of the attempts that are over, of which there must be one, the one that ended last."""
+        return max((attempt for attempt in self.attempts if not attempt.open), key=lambda attempt: attempt.end_s)
 
     @property
     def retries(self) -> int:
@@ -81,10 +81,11 @@ class GiveUp(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """Begin another attempt at `at_s`."""
+    """Begin another attempt at `at_s`; `asked` if the server has said when it wants it."""
 
     at_s: float
     kind: Kind
+    asked: bool = False
 
 
 class Plan(NamedTuple):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis import summarise
-from harness.analysis.effects import best_standing, standings
+from harness.analysis.effects import ranked, standings
 from harness.analysis.speedups import add_speedups
 from harness.storage import RunFolder
 from tests.folders import PROFILE, STRATEGY, manifest, outcome
@@ -66,7 +66,7 @@ def test_what_passes_for_a_whole_answer_is_counted_where_its_length_is_known(tmp
 
 
 def test_strategies_stand_by_what_they_get_through(tmp_path: Path):
-    """Answering everything counts first, then being unharmed."""
+    """Answering everything counts first, then being slowed down little: 4.5 times twice, or once of two."""
     fails, slow = [(2.0, "timeout", 0)], [(9.0, "ok", 3)] * 2
     cells = summarise(
         folder(
@@ -76,7 +76,8 @@ def test_strategies_stand_by_what_they_get_through(tmp_path: Path):
     )["cells"]  # fmt: skip
     found = standings(cells)
     assert [(one.name, one.answered, one.count("unharmed")) for one in found] == [("a", 1, 1), ("b", 2, 0), ("c", 2, 1)]
-    assert best_standing(found).name == "c"
+    assert [one.name for one in ranked(found)] == ["c", "b", "a"]
+    assert [one.slowdown for one in found] == pytest.approx([1.0, 4.5, 4.5**0.5])
 
 
 def test_an_interrupted_cell_is_not_called_unharmed(tmp_path: Path):

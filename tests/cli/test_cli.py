@@ -115,6 +115,19 @@ def test_a_run_is_resumed_with_the_same_settings_only(harness):
     assert Path("run/summary.json").read_bytes() == Path("whole/summary.json").read_bytes()
 
 
+def test_a_run_is_not_resumed_with_another_file_behind_a_name(harness):
+    """A matrix names strategies, profiles and faults; what the names stand for must be the same too."""
+    folder = Path("conf/fault")
+    folder.mkdir(parents=True)
+    words = ["run", "article", "matrix.strategy=[article_10]", "matrix.fault=[mine]", "trials=1", "out=run", *SMALL]
+    (folder / "mine.yaml").write_text("{kind: status_error, probability: 0.1}")
+    assert harness(*words)[0] == 0
+    (folder / "mine.yaml").write_text("{kind: status_error, probability: 0.2}")
+    code, _, err = harness(*words, "resume=true")
+    assert code == 2
+    assert "recorded with other settings (profiles)" in err
+
+
 def test_a_failed_cell_leaves_the_others_standing(harness):
     """Exit 3, and the table shows what there is."""
     words = [

@@ -87,15 +87,15 @@ def test_the_fault_matrix_shows_a_grade_for_each_pair(tmp_path: Path):
     assert (chart.faults, [one.name for one in chart.found]) == (["stall", "drip", "rst"], ["a", "b"])
     grades = [[effect["grade"] if effect else None for effect in row] for row in chart.table]
     assert grades == [["slower", "slower"], ["unharmed", "unharmed"], ["fails", "unharmed"]]
-    assert chart.title == "b answers every request under 3 of 3 faults"
+    assert chart.title == "b answers every request under 3 of 3 faults, 1.3 times slower on average"
     assert all(path.stat().st_size > 1000 for path in save(chart, tmp_path / "figures"))
 
 
 def test_the_verdict_of_a_fault_matrix_is_about_faults(tmp_path: Path):
     """Not about one cell that is faster than another behind a different server."""
     assert verdict(faced(tmp_path).summary) == (
-        "b answers every request under 3 of 3 faults, without harm under 2; a under 2, without harm under 1. "
-        "No part passes for the whole."
+        "b answers every request under 3 of 3 faults, 1.3 times slower than without any (geometric mean); "
+        "a under 2, 1.3 times slower. No part passes for the whole."
     )
 
 

@@ -109,3 +109,30 @@ def test_first_attempts_are_never_refused():
     assert not memory.allows("retry", 1.0)
     assert memory.allows("first", 1.0)
     assert plan(one, memory=memory).launch.kind == "first"
+
+
+def test_a_retry_that_the_server_asked_for_needs_no_budget():
+    """A share that is used up and an open breaker refuse others, and do not count it; gRPC's throttle refuses it too."""
+    told = seen(ended_s=1.0, outcome="status_error", retry_after_s=2.0)
+    one = strategy(
+        retry_budget={"kind": "share", "share": 0.1, "reserve": 0}, breaker={"window": 1, "cool_down_s": 1000}
+    )
+    memory = one.memory()
+    memory.ended(seen(0.0, 2, "retry", ended_s=1.0, outcome="timeout"), useful=False, now_s=1.0)
+    launch = plan(one, told, now_s=1.0, memory=memory).launch
+    assert (launch.kind, launch.asked) == ("retry", True)
+    assert plan(one, seen(ended_s=1.0, outcome="status_error"), now_s=1.0, memory=memory).launch is None
+    throttled = strategy(retry_budget={"kind": "throttle", "tokens": 2})
+    memory = throttled.memory()
+    memory.ended(told, useful=False, now_s=1.0)
+    assert plan(throttled, told, now_s=1.0, memory=memory).launch is None
+
+
+def test_what_the_server_asked_for_is_not_taken_from_the_budget():
+    """One retry in hand is still there after ten that were asked for."""
+    memory = strategy(retry_budget={"kind": "share", "share": 0.1, "reserve": 1}).memory()
+    for _ in range(10):
+        memory.launched("retry", asked=True)
+    assert memory.allows("retry", 0.0)
+    memory.launched("retry")
+    assert not memory.allows("retry", 0.0)

@@ -174,7 +174,7 @@ def test_adaptive_sends_a_retry_beside_its_first_attempt():
     assert plan(one, first, *copies, now_s=6.0, memory=memory).launch is None
     for copy in copies:
         copy.ended_s, copy.outcome = copy.sent_s + 5.0, "timeout"
-    assert plan(one, first, *copies, now_s=10.0, memory=memory).launch == (10.0, "retry")
+    assert plan(one, first, *copies, now_s=10.0, memory=memory).launch == Launch(10.0, "retry")
     last = seen(40.0, 4, "retry", one.max_retries, ended_s=45.0, outcome="timeout")
     copied = [seen(41.0 + n, 5 + n, "hedge", one.max_retries, ended_s=46.0, outcome="timeout") for n in (0, 1)]
     assert plan(one, first, *copies, last, *copied, now_s=46.0, memory=memory).launch is None

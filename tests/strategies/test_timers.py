@@ -69,6 +69,17 @@ def test_equal_jitter(failures, u, expected):
     assert Backoff().wait_s(failures, None, u) == expected
 
 
+def test_who_is_turned_away_again_waits_for_the_longer_of_the_two():
+    """A server that tells a crowd when its next place is free has one place: 20 ms do not disperse them."""
+    one = strategy(backoff={"base_s": 1.0, "jitter": 0.0, "retry_after_jitter": 0.0})
+    tries = [seen(0.0, ended_s=1.0, outcome="status_error", retry_after_s=0.02)]
+    assert plan(one, *tries, now_s=1.0).launch.at_s == 1.02
+    tries.append(seen(1.02, 2, "retry", 1, ended_s=2.0, outcome="status_error", retry_after_s=0.02))
+    assert plan(one, *tries, now_s=2.0).launch.at_s == 4.0
+    tries.append(seen(4.0, 3, "retry", 2, ended_s=5.0, outcome="status_error", retry_after_s=30.0))
+    assert plan(one, *tries, now_s=5.0).launch.at_s == 35.0
+
+
 def test_retry_after_is_obeyed_and_spread():
     """Never before the time told, and not all at the same instant."""
     assert [Backoff().wait_s(1, 10.0, u) for u in (0.0, 0.5, 1.0)] == [10.0, 11.0, 12.0]
