@@ -28,7 +28,8 @@ class Meeting:
 
     `now_s` counts from the server's first request of the scope; `first` names the request and attempt that came first
     over the same connection, `served` requests came over it before, the last of them ended `idle_s` seconds ago;
-    `in_flight` other attempts are being answered. `connecting` says that there is no connection yet.
+    `in_flight` other attempts are being answered. `connecting` says that there is no connection yet. `prompt` names
+    what is asked, where that is not the request's own name.
     """
 
     now_s: float = 0.0
@@ -37,6 +38,7 @@ class Meeting:
     idle_s: float = 0.0
     in_flight: int = 0
     connecting: bool = False
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -28,6 +28,8 @@ class _NoConnection(Fault):
     def _has_no_request(self) -> _NoConnection:
         if self.sticky not in ("connection", "window"):
             raise ValueError("sticky: connection or window, since there is no request before there is a connection")
+        if self.first_attempts is not None or self.every is not None:
+            raise ValueError("every, first_attempts: there is no request to count before there is a connection")
         return self
 
 

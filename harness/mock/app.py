@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pydantic import ValidationError
 
@@ -70,7 +71,7 @@ class MockApp:
             if methods is None:
                 message = f"Invalid URL ({request.method} {request.path})"
                 raise ApiError(404, message, code="unknown_url")
-            handler = methods.get(request.method)
+            handler = methods.get("GET" if request.method == "HEAD" else request.method)
             if handler is None:
                 message = f"Not allowed to {request.method} on {request.path}; use {' or '.join(methods)}."
                 raise ApiError(405, message, code="method_not_supported")
@@ -136,7 +137,8 @@ class MockApp:
     def _get_log(self, request: HttpRequest, wire: Wire) -> Exchange:  # noqa: ARG002 - as above
         dropped = (b"x-harness-dropped", str(self.log.dropped).encode())
         late = (b"x-harness-late", str(self.log.late).lower().encode())
-        return _reply(wire, 200, self.log.jsonl(), (b"content-type", b"application/jsonl"), dropped, late)
+        headers = [(b"content-type", b"application/jsonl"), dropped, late]
+        return Pieces(wire, self.log.jsonl(), headers)
 
     def _reset(self, request: HttpRequest, wire: Wire) -> Exchange:  # noqa: ARG002 - as above
         self.log.reset()
@@ -161,6 +163,38 @@ class MockApp:
         except (ValueError, RecursionError):
             raise ApiError(400, "The body must be the JSON of a profile.", code="invalid_profile") from None
         return self._get_profile(request, wire)
+
+
+class Pieces:
+    """An answer of many pieces, between which others have their turn."""
+
+    def __init__(self, wire: Wire, pieces: Iterator[bytes], headers: list[Header]) -> None:
+        self._wire = wire
+        self._pieces = pieces
+        self._loop = asyncio.get_running_loop()
+        self._over = False
+        wire.start(200, headers)
+        self._next: asyncio.Handle | None = self._loop.call_soon(self.resume)
+
+    def resume(self) -> None:
+        """Write the next piece, unless the client has not read those before it."""
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        if self._over or self._wire.full:
+            return
+        piece = next(self._pieces, None)
+        if piece is None:
+            self._over = True
+            self._wire.end()
+            return
+        self._wire.send(piece)
+        self._wire.flush()
+        self._next = self._loop.call_soon(self.resume)
+
+    def gone(self) -> None:
+        """The client has gone."""
+        self._over = True
 
 
 class _Over:

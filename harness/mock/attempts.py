@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 
 from harness.faults import Fault, Meeting
@@ -53,10 +54,12 @@ class Attempts:
             message = f"Invalid 'n': {question.n} choices of {length} tokens are more than {MAX_TOKENS} together."
             raise ApiError(400, message, param="n", code="invalid_value")
         scope, key, seed = self._identity(request)
+        prompt = None
         if key:
             attempt = self._log.next_attempt(scope, key)
         else:
             key, attempt = self._unnamed.arrived(request.headers, request.body)
+            prompt = _digest(request.body) if profile.knows_prompts else None
         answer = kind(question, length=length, text_key=f"{seed}/{key}", attempt_key=f"{seed}/{scope}/{key}/{attempt}")
         refusal = running.limits.refusal(question.prompt_tokens + length * question.n, arrival)
         if refusal is not None:
@@ -65,7 +68,7 @@ class Attempts:
             reply = _overloaded(int(profile.load.overflow))
             generation = Script((Event("reply", 0.0, reply=reply),), fault="overflow")
         else:
-            generation = self._script(answer, (scope, key, seed, attempt), wire)
+            generation = self._script(answer, (scope, key, seed, attempt), wire, prompt)
         entry = self._entry(request, question, generation, (scope, key, seed, attempt), wire)
         writer = Writer(
             wire,
@@ -111,16 +114,16 @@ class Attempts:
 
     # -- what one attempt meets
 
-    def _script(self, answer: Answer, identity: tuple[str, str, int, int], wire: Wire) -> Script:
+    def _script(self, answer: Answer, identity: tuple[str, str, int, int], wire: Wire, prompt: str | None) -> Script:
         scope, key, seed, attempt = identity
-        meeting = self._meeting(scope, key, attempt, wire) if self.profile.faults else Meeting()
+        meeting = self._meeting(scope, key, attempt, wire, prompt) if self.profile.faults else Meeting()
         script = self.profile.script(
             seed, key, attempt, tokens=answer.tokens, openings=answer.openings, meeting=meeting
         )
         ignores = self.profile.load.ignores_cancel_s
         return script if ignores <= script.ignores_cancel_s else script.ignoring_cancel(ignores)
 
-    def _meeting(self, scope: str, key: str, attempt: int, wire: Wire) -> Meeting:
+    def _meeting(self, scope: str, key: str, attempt: int, wire: Wire, prompt: str | None = None) -> Meeting:
         connection = wire.connection
         if connection.first is None:
             connection.first = (key, attempt)
@@ -131,6 +134,7 @@ class Attempts:
             idle_s=connection.idle_s,
             in_flight=self._log.counts["in_flight"],
             connecting=wire.connecting,
+            prompt=prompt,
         )
 
     def _identity(self, request: HttpRequest) -> tuple[str, str, int]:
@@ -198,6 +202,11 @@ class _Running:
         log.close(entry)
         if held:
             self.slots.leave(playback, served=playback.begun)
+
+
+def _digest(body: bytes) -> str:
+    """Names what is asked by requests that have no name: equal bodies are the same prompt."""
+    return "body " + hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 #: Attempts that are answered without being served.

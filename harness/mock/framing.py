@@ -15,11 +15,23 @@ if TYPE_CHECKING:
 class HttpWire:
     """The answer to one request, framed as HTTP/1.1."""
 
-    __slots__ = ("_can_chunk", "_chunked", "_http", "_keep_alive", "_out", "connection", "exchange", "full")
+    __slots__ = (
+        "_bodyless",
+        "_can_chunk",
+        "_chunked",
+        "_http",
+        "_keep_alive",
+        "_out",
+        "connection",
+        "exchange",
+        "full",
+    )
     connecting = False
 
-    def __init__(self, http: HttpConnection, *, keep_alive: bool, chunks: bool = True) -> None:
+    def __init__(self, http: HttpConnection, *, keep_alive: bool, chunks: bool = True, bodyless: bool = False) -> None:
+        """`bodyless` answers HEAD: with the headers alone."""
         self._http = http
+        self._bodyless = bodyless
         self._keep_alive = keep_alive
         self._can_chunk = chunks
         self._chunked = False
@@ -45,7 +57,7 @@ class HttpWire:
 
     def send(self, body: bytes) -> None:
         """A part of the body."""
-        if body:
+        if body and not self._bodyless:
             self._out.append(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
 
     def flush(self) -> None:
@@ -57,7 +69,7 @@ class HttpWire:
 
     def end(self) -> None:
         """The body is complete."""
-        if self._chunked:
+        if self._chunked and not self._bodyless:
             self._out.append(b"0\r\n\r\n")
         self.flush()
         self._http.answered(self, keep_alive=self._keep_alive)

@@ -12,10 +12,10 @@ import httptools
 
 from harness.mock.app import MockApp
 from harness.mock.framing import HttpWire
-from harness.mock.request import MAX_BODY, ApiError, internal_error, too_large
+from harness.mock.incoming import Incoming
+from harness.mock.request import ApiError, internal_error
 from harness.wire import Connection, HttpRequest
 
-MAX_HEAD = 64 * 2**10
 #: A body beyond this is read only when the application wants it.
 LARGE_BODY = 64 * 2**10
 #: A request must be there so many seconds after its first byte.
@@ -58,9 +58,10 @@ class HttpConnection(asyncio.Protocol):
         self._limit: asyncio.TimerHandle | None = None
         self._ended_at = 0.0
         self._deaf = False
+        self._completed = False
         #: Whether the client offered another protocol, after which the parser reads nothing more.
         self._offered = False
-        self._begin()
+        self._incoming = Incoming()
         self.facts = Connection()
 
     # -- the transport's calls
@@ -103,6 +104,7 @@ class HttpConnection(asyncio.Protocol):
         if self._offered:
             self._after_offer(data)
             return
+        self._completed = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -115,12 +117,11 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._reject(ApiError(400, "We could not parse your HTTP request.", code="bad_request"))
             return
-        if self._partial and self._limit is None:
+        if self._incoming.partial and self._limit is None:
             self._limit = self._loop.call_later(REQUEST_LIMIT_S, self._too_slow)
-        if not self._whole_head:
-            self._head_size += len(data)
-            if self._head_size > MAX_HEAD:
-                self._reject(ApiError(431, f"The headers are larger than {MAX_HEAD} bytes.", code="headers_too_large"))
+        # A read in which the request before it ended is not counted: most of it may have been that one's.
+        if self._incoming.partial and not self._completed:
+            self._refuse(self._incoming.read(len(data)))
 
     def shut(self) -> None:
         """The server ends."""
@@ -134,33 +135,31 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
-        self._begin()
-        self._partial = True
+        self._incoming = Incoming(partial=True)
 
     def on_url(self, url: bytes) -> None:
         """A part of the request's target."""
-        self._url += url
+        self._refuse(self._incoming.add_url(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        self._headers[name.lower()] = value
+        """One header, or a trailer behind a body in chunks."""
+        self._refuse(self._incoming.add_header(name, value))
 
     def on_headers_complete(self) -> None:
         """The head is there; a client may wait for leave to send the body."""
-        self._whole_head = True
-        if self._headers.get(b"expect", b"").lower() == b"100-continue":
+        self._incoming.whole_head = True
+        if self._incoming.headers.get(b"expect", b"").lower() == b"100-continue":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         if self._deaf:
             return
-        self._parts.append(body)
-        before = self._size
-        self._size += len(body)
-        if self._size > MAX_BODY:
-            self._reject(too_large())
-        elif before <= LARGE_BODY < self._size and self._wire is None:
+        before = self._incoming.size
+        error = self._incoming.add_body(body)
+        if error is not None:
+            self._reject(error)
+        elif before <= LARGE_BODY < self._incoming.size and self._wire is None:
             wire = HttpWire(self, keep_alive=False)
             exchange = self._app.hears(self._request(), wire)
             if exchange is not None:
@@ -171,7 +170,8 @@ class HttpConnection(asyncio.Protocol):
         if self._parser.should_upgrade():
             self._offered = True
             return
-        self._partial = False
+        self._incoming.partial = False
+        self._completed = True
         self._unlimit()
         if self._deaf:
             return
@@ -190,29 +190,26 @@ class HttpConnection(asyncio.Protocol):
         """Answer in HTTP/1.1 all the same, which nobody has to leave."""
         if data:
             self.on_body(data)
-        length = self._headers.get(b"content-length", b"0")
-        if self._size >= (int(length) if length.isdigit() else 0) and self._partial and not self._deaf:
-            self._partial = False
+        incoming = self._incoming
+        length = incoming.headers.get(b"content-length", b"0")
+        if incoming.size >= (int(length) if length.isdigit() else 0) and incoming.partial and not self._deaf:
+            incoming.partial = False
             self._deaf = True
             self._unlimit()
             self._answer(self._request(), keep_alive=False)
 
-    def _begin(self) -> None:
-        self._url = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._parts: list[bytes] = []
-        self._size = self._head_size = 0
-        self._partial = self._whole_head = False
-
     def _request(self) -> HttpRequest:
-        path = self._url.partition(b"?")[0].decode("latin-1")
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        return HttpRequest(self._parser.get_method().decode(), path, self._headers, body)
+        return self._incoming.request(self._parser.get_method())
 
     def _answer(self, request: HttpRequest, *, keep_alive: bool) -> None:
         if self.facts.served:
             self.facts.idle_s = self._loop.time() - self._ended_at
-        wire = self._wire = HttpWire(self, keep_alive=keep_alive, chunks=self._parser.get_http_version() != "1.0")
+        wire = self._wire = HttpWire(
+            self,
+            keep_alive=keep_alive,
+            chunks=self._parser.get_http_version() != "1.0",
+            bodyless=request.method == "HEAD",
+        )
         try:
             exchange = self._app.handle(request, wire)
         except Exception:
@@ -230,7 +227,7 @@ class HttpConnection(asyncio.Protocol):
         self._wire = wire.exchange = None
         self.facts.served += 1
         self._ended_at = self._loop.time()
-        if not keep_alive:
+        if not keep_alive or (self._deaf and not self._waiting):
             self.transport.close()
         elif self._waiting:
             request, keep_alive = self._waiting.popleft()
@@ -247,7 +244,7 @@ class HttpConnection(asyncio.Protocol):
     def neglect(self) -> None:
         """Read nothing more."""
         self._unlimit()
-        if self._partial:
+        if self._incoming.partial:
             self._deaf = True
             self.transport.pause_reading()
 
@@ -259,10 +256,15 @@ class HttpConnection(asyncio.Protocol):
         else:
             self.transport.close()
 
+    def _refuse(self, error: ApiError | None) -> None:
+        """Reject a request of which there is too much, once."""
+        if error is not None and not self._deaf:
+            self._reject(error)
+
     def _reject(self, error: ApiError) -> None:
         """Answer what is no request that can be read, and close."""
         self._deaf = True
-        self._partial = False
+        self._incoming.partial = False
         self._unlimit()
         if self._wire is None and not self.transport.is_closing():
             self._wire = HttpWire(self, keep_alive=False)

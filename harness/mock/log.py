@@ -7,13 +7,15 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
-from harness.mock.metrics import Latency, exposition
+from harness.mock.metrics import TIMING_LIMIT_S, Latency, exposition
 from harness.scripts import NEVER, Script
 
 Line = dict[str, Any]
 
-#: The server is late when the 99th percentile of (real - planned) exceeds so many seconds.
-TIMING_LIMIT_S = 0.02
+#: Events of all lines together: about a gigabyte, were they all of long answers.
+_MOST_EVENTS = 10_000_000
+#: Events that are written before others have their turn: some milliseconds.
+_PIECE = 2_000
 
 
 class Entry:
@@ -104,10 +106,12 @@ class Entry:
 
 
 class TruthLog:
-    """One entry per attempt, in order of arrival; the oldest are dropped beyond `keep`."""
+    """One entry per attempt, in order of arrival; the oldest are dropped beyond `keep` lines or `events` in them."""
 
-    def __init__(self, keep: int = 100_000) -> None:
-        self._entries: deque[Entry] = deque(maxlen=keep)
+    def __init__(self, keep: int = 100_000, events: int = _MOST_EVENTS) -> None:
+        self._keep, self._most_events = keep, events
+        self._entries: deque[Entry] = deque()
+        self._events = 0
         #: Entries under way, by identity; after a reset, the totals leave out what began before it.
         self._open: set[int] = set()
         self._attempts: dict[tuple[str, str], int] = {}
@@ -149,6 +153,9 @@ class TruthLog:
         self.arrived += 1
         self.counts["in_flight"] += 1
         self._entries.append(entry)
+        self._events += len(entry.real)
+        while len(self._entries) > self._keep or (self._events > self._most_events and len(self._entries) > 1):
+            self._events -= len(self._entries.popleft().real)
         self._open.add(id(entry))
         return entry
 
@@ -172,12 +179,20 @@ class TruthLog:
     def reset(self) -> None:
         """Forget lines, attempt numbers and totals; attempts under way stay in flight."""
         in_flight = self.counts["in_flight"]
-        self.__init__(self._entries.maxlen or 0)  # type: ignore[misc]  # the same object, as new: others hold on to it
+        self.__init__(self._keep, self._most_events)  # type: ignore[misc]  # the same object, as new: others hold on to it
         self.counts["in_flight"] = in_flight
 
-    def jsonl(self) -> bytes:
-        """Every kept line as JSON Lines."""
-        return b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in self)
+    def jsonl(self) -> Iterator[bytes]:
+        """Every line that is kept now as JSON Lines, in pieces of about the same number of events."""
+        piece, events = [], 0
+        for entry in list(self._entries):
+            piece.append(json.dumps(entry.line(), separators=(",", ":")))
+            events += len(entry.real)
+            if events >= _PIECE:
+                yield ("\n".join(piece) + "\n").encode()
+                piece, events = [], 0
+        if piece:
+            yield ("\n".join(piece) + "\n").encode()
 
     def timing(self) -> dict[str, float | bool]:
         """How exact the server is by its own account, in seconds."""

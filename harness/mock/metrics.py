@@ -9,8 +9,11 @@ from collections.abc import Iterable, Sequence
 Row = tuple[str, str, str, Sequence[tuple[str, float]]]
 
 _PREFIX = "harness_mock_"
-#: Upper bounds of the buckets in seconds: four for each factor of ten from 10 us to 100 s.
-_BOUNDS = [10 ** (step / 4) for step in range(-20, 9)]
+#: A server that is later than so many seconds, one event in a hundred, is too late to judge others.
+TIMING_LIMIT_S = 0.02
+#: Upper bounds of the buckets in seconds: four for each factor of ten from 10 us to 100 s, and the limit, on whose side
+#: of which a delay was must be known exactly.
+_BOUNDS = sorted([*(10 ** (step / 4) for step in range(-20, 9)), TIMING_LIMIT_S])
 
 
 class Latency:

@@ -105,9 +105,14 @@ class Profile:
             met = self._fault(seed, request, attempt, meeting)
             if met is not None:
                 number, fault = met
-                whose = 0 if fault.sticky == "prompt" else attempt
-                script = fault.apply(script, uniform(seed, request, whose, f"fault {number}"), meeting)
+                whose = (meeting.prompt or request, 0) if fault.sticky == "prompt" else (request, attempt)
+                script = fault.apply(script, uniform(seed, *whose, f"fault {number}"), meeting)
         return script if stream else script.all_at_the_end()
+
+    @cached_property
+    def knows_prompts(self) -> bool:
+        """Whether a fault sticks to what is asked."""
+        return any(fault.sticky == "prompt" for fault in self.faults)
 
     def connection_fault(self, seed: int, number: int, now_s: float) -> Fault | None:
         """What the `number`th connection (from 0) to a server on sockets meets before any request came over it."""
@@ -175,7 +180,7 @@ class Profile:
 def _whose(fault: Fault, number: int, request: str, attempt: int, meeting: Meeting) -> tuple[str, int, str]:
     """Request, attempt and field of the draw that decides for what a fault sticks to."""
     if fault.sticky == "prompt":
-        return request, 0, "fault"
+        return meeting.prompt or request, 0, "fault"
     if fault.sticky == "connection":
         return (*(meeting.first or (request, attempt)), "connection fault")
     if fault.sticky == "window":

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.effects import standings
+
 ROOT = Path(__file__).parents[2]
 READMES = sorted(ROOT.glob("experiments/*/README.md"))
 #: A number with its interval: "476 s [446, 507]", "27.3 times [22.9, 32.7]".
@@ -88,3 +90,51 @@ def test_the_recommended_strategy_is_nowhere_the_worst(experiment):
     others = [harm(cell) for name, cell in found.items() if name != "adaptive"]
     assert len(others) >= 5
     assert harm(found["adaptive"]) <= max(others)
+
+
+#: How cells are called in the rows of docs/strategies.md.
+ROWS = {
+    "headroom": "{},dispatch=gather",
+    "overload": "{}",
+    "stickiness": "{}",
+    "rate_limits": "{},dispatch=gather",
+    "pool": "{},max_connections=50",
+}
+
+
+def recommendation() -> tuple[list[str], dict[str, list[str]]]:
+    """The strategies of the table under "Which one to take", and its rows by experiment."""
+    text = (ROOT / "docs" / "strategies.md").read_text().partition("## Which one to take")[2].partition("\n## ")[0]
+    lines = [[part.strip() for part in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    names = ["article_none", *(name.strip("`") for name in lines[0][2:])]
+    return names, {re.match(r"\[(\w+)\]", line[0])[1]: line[1:] for line in lines[2:]}
+
+
+@pytest.mark.parametrize("experiment", ROWS)
+def test_the_recommendation_rests_on_what_is_published(experiment):
+    """Each total of the table, and whether it fails more than no timeout does."""
+    names, rows = recommendation()
+    found = cells(experiment)
+    base = found[ROWS[experiment].format("article_none")]
+    for name, said in zip(names, rows[experiment], strict=True):
+        cell = found.get(ROWS[experiment].format(name))
+        if cell is None:
+            assert said == "-"
+            continue
+        more = cell["failed"] / cell["requests"] > base["failed"] / base["requests"]
+        assert said == rounded_as("0.0", cell["total_s"]["mean"]) + (" fails" if more else "")
+
+
+def test_the_recommendation_counts_the_faults_that_are_survived():
+    """As the fault matrix does."""
+    names, rows = recommendation()
+    summary = json.loads((ROOT / "experiments" / "fault_matrix" / "results" / "summary.json").read_text())
+    answered = {one.name: one.answered for one in standings(summary["cells"])}
+    assert rows["fault_matrix"] == [str(answered[name]) for name in names]
+
+
+def test_the_load_of_the_recommended_strategy_is_what_is_said():
+    """In the same rows, in their order."""
+    text = " ".join((ROOT / "docs" / "strategies.md").read_text().split())
+    loads = [f"{cells(experiment)[ROWS[experiment].format('adaptive')]['load']:.2f}" for experiment in ROWS]
+    assert f"Attempts per request in the same rows are {', '.join(loads)} for `adaptive`" in text

@@ -84,6 +84,7 @@ def ask(*parts: bytes, wait: float = 0.0, **profile: Any) -> list[tuple[int, Any
 
 
 GOOD = post(json.dumps(ASK).encode())
+CHUNKED = b"POST %b HTTP/1.1\r\nhost: m\r\ntransfer-encoding: chunked\r\n\r\n" % CHAT
 
 
 def test_several_requests_come_in_one_piece():
@@ -118,8 +119,9 @@ def test_a_chunked_body_is_read():
     """Some clients do not know the length of what they send."""
     body = json.dumps(ASK).encode()
     chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    head = b"POST %b HTTP/1.1\r\nhost: m\r\ntransfer-encoding: chunked\r\n\r\n" % CHAT
-    assert [status for status, _ in ask(head, chunked)] == [200]
+    assert [status for status, _ in ask(CHUNKED, chunked)] == [200]
+    trailed = chunked[:-2] + b"x-checksum: 7\r\n\r\n"
+    assert [status for status, _ in ask(CHUNKED, trailed)] == [200]
 
 
 def test_the_old_protocol_gets_no_chunks():
@@ -145,6 +147,10 @@ def test_the_old_protocol_gets_no_chunks():
         (b"GET / HTTP/9.9\r\n\r\n", 400, "bad_request"),
         (b"POST %b HTTP/1.1\r\ncontent-length: x\r\n\r\n" % CHAT, 400, "bad_request"),
         (b"GET /health HTTP/1.1\r\n" + b"x-filler: " + b"y" * 70_000, 431, "headers_too_large"),
+        (b"GET /health HTTP/1.1\r\n" + b"x-filler: " + b"y" * 70_000 + b"\r\n\r\n", 431, "headers_too_large"),
+        (b"GET /health HTTP/1.1\r\n" + b"x: yyyyyyyy\r\n" * 9_000 + b"\r\n", 431, "headers_too_large"),
+        (b"GET /%b HTTP/1.1\r\n\r\n" % (b"y" * 70_000), 431, "headers_too_large"),
+        (CHUNKED + b"0\r\n" + b"x: yyyyyyyy\r\n" * 9_000 + b"\r\n", 431, "headers_too_large"),
         (post(b" " * (16 * 2**20 + 1)), 413, "request_too_large"),
         (post(b"{" * 1000), 400, None),
         (post(b"[" * 200_000), 400, None),
@@ -158,6 +164,50 @@ def test_what_cannot_be_answered_gets_openais_error(sent, status, code):
     assert found == status
     assert body["error"]["message"]
     assert body["error"]["code"] == code
+
+
+def test_a_trailer_without_end_is_given_up(monkeypatch):
+    """The parser would hold all of it."""
+    monkeypatch.setattr("harness.mock.incoming.MOST_RECEIVED", 100_000)
+    trailer = b"0\r\nx: " + b"y" * 70_000
+    assert [status for status, _ in ask(CHUNKED + trailer, b"y" * 70_000, wait=0.1)] == [413]
+
+
+def test_a_large_request_is_no_part_of_the_head_behind_it():
+    """Pipelined requests come in one read; only their own heads count."""
+    large = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x" * 100_000}]}).encode()
+    half = len(GOOD) // 2
+    assert [status for status, _ in ask(post(large) + GOOD[:half], GOOD[half:], wait=0.1)] == [200, 200]
+
+
+def test_head_is_answered_with_headers_alone():
+    """What GET would say, without its body; the connection serves on."""
+
+    async def scene(connect: Callable[[], Awaitable[Streams]]) -> bytes:
+        reader, writer = await connect()
+        writer.write(b"HEAD /health HTTP/1.1\r\nhost: m\r\n\r\n" * 2)
+        writer.write(b"HEAD /_harness/log HTTP/1.1\r\nhost: m\r\nconnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    heads = play(scene).split(b"\r\n\r\n")
+    assert [head.split(b"\r\n")[0] for head in heads] == [b"HTTP/1.1 200 OK"] * 3 + [b""]
+    assert b"content-length: " in heads[0]
+
+
+def test_garbage_behind_a_request_closes_the_connection_after_its_answer():
+    """What was asked before it is answered; what comes later would not be heard."""
+
+    async def scene(connect: Callable[[], Awaitable[Streams]]) -> bytes:
+        reader, writer = await connect()
+        writer.write(GOOD + b"\x00 no HTTP\r\n\r\n")
+        async with asyncio.timeout(30):
+            answer = await reader.read()
+        writer.close()
+        return answer
+
+    assert [status for status, _ in parsed(play(scene, headers=2.0))] == [200]
 
 
 def test_a_slow_sender_is_given_up():

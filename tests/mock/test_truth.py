@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from harness import clock
-from harness.mock.app import MockApp
+from harness.mock.app import MockApp, Pieces
 from harness.mock.log import Entry, TruthLog
 from harness.mock.metrics import Latency
 from harness.openai_adapter import DirectTransport
@@ -149,6 +149,82 @@ def test_a_long_log_drops_its_oldest_lines_and_says_so():
         log.open(Entry(request=str(i), scope="", attempt=1, seed=0, model="m", script=script))
     assert [line["request"] for line in log] == ["2", "3", "4"]
     assert log.dropped == 2
+
+
+def test_long_answers_fill_the_log_sooner():
+    """Not lines but the events in them take memory; the latest line stays, however long it is."""
+    log = TruthLog(events=10)
+    for i, events in enumerate((4, 4, 4, 40, 3)):
+        script = Script(tuple(Event("token", 0.0) for _ in range(events)))
+        log.open(Entry(request=str(i), scope="", attempt=1, seed=0, model="m", script=script))
+        assert sum(len(line["events"]) for line in log) <= max(10, events)
+    assert [line["request"] for line in log] == ["4"]
+    assert log.dropped == 4
+
+
+def test_a_long_log_does_not_hold_up_the_others(instant):
+    """It is written in pieces; an answer that is asked for behind it is there before its last one."""
+    for number in range(300):
+        instant.post({"X-Harness-Request": str(number)}, max_tokens=100)
+
+    async def scene(client: httpx2.AsyncClient) -> tuple[list[str], int]:
+        order: list[str] = []
+
+        async def log() -> int:
+            text = (await client.get("/_harness/log")).text
+            order.append("log")
+            return text.count("\n")
+
+        async def answer() -> None:
+            await client.post(CHAT, json=ask())
+            order.append("answer")
+
+        async with asyncio.TaskGroup() as group:
+            lines = group.create_task(log())
+            group.create_task(answer())
+        return order, lines.result()
+
+    order, lines = instant.play(scene)
+    assert order == ["answer", "log"]
+    assert lines >= 300
+
+
+def test_a_client_that_leaves_the_log_unread_is_no_harm():
+    """The rest is not written to nobody."""
+    pieces = iter([b"a", b"b"])
+    sent: list[bytes] = []
+
+    class Nobody:
+        full = False
+
+        def start(self, status: int, headers: object) -> None:
+            pass
+
+        def send(self, body: bytes) -> None:
+            sent.append(body)
+
+        def flush(self) -> None:
+            pass
+
+        def end(self) -> None:
+            sent.append(b"end")
+
+    async def main() -> None:
+        exchange = Pieces(Nobody(), pieces, [])  # type: ignore[arg-type]  # as much of a wire as is needed
+        await asyncio.sleep(0)
+        exchange.gone()
+        await asyncio.sleep(1)
+
+    clock.run(main, clock="virtual")
+    assert sent == [b"a"]
+
+
+def test_the_verdict_of_lateness_is_exact_at_its_limit():
+    """19.9 ms are in time; 20.1 ms are not, though both lie within a quarter of a decade."""
+    for seconds, late in ((0.0199, False), (0.0201, True)):
+        log = TruthLog()
+        log.lateness.add(seconds, 100)
+        assert log.late is late
 
 
 def test_metrics_are_prometheus_text(mock):

@@ -54,3 +54,22 @@ def test_faults_of_first_attempts_spare_the_sdks_retries(mock_llm):
         ("0", 1, 503),
         ("0", 2, 200),
     ]
+
+
+def test_what_sticks_to_prompts_sticks_to_bodies(mock_llm):
+    """A copy that no header links to its first attempt is the same prompt: both are slow, or neither is."""
+    slow = {
+        "faults": [{"kind": "slow_prompt", "probability": 0.5, "duration": {"kind": "uniform", "low": 5, "high": 9}}]
+    }
+
+    async def scene(base_url: str) -> None:
+        async with openai.AsyncOpenAI(base_url=base_url, api_key="any", max_retries=0) as client:
+            client._platform = "Linux"
+            for text in "abcdefgh" * 2:
+                await client.chat.completions.create(model="m", messages=[{"role": "user", "content": text}])
+
+    lines = mock_llm.play(scene, slow).log()
+    ends = [round(line["events"][-1]["real_s"], 6) for line in lines]
+    assert [line["request"] for line in lines] == [str(number) for number in range(16)]
+    assert ends[:8] == ends[8:]
+    assert 0 < sum(end > 0 for end in ends) < 16

@@ -112,7 +112,7 @@ def test_first_attempts_are_never_refused():
 
 
 def test_a_retry_that_the_server_asked_for_needs_no_budget():
-    """A share that is used up and an open breaker refuse others, and do not count it; gRPC's throttle refuses it too."""
+    """A share that is used up and an open breaker refuse others, uncounted; gRPC's throttle refuses it too."""
     told = seen(ended_s=1.0, outcome="status_error", retry_after_s=2.0)
     one = strategy(
         retry_budget={"kind": "share", "share": 0.1, "reserve": 0}, breaker={"window": 1, "cool_down_s": 1000}
