@@ -73,6 +73,8 @@ class StreamedMessage:
         self._envelope: dict[str, Any] = {}
         self.usage: Any = None
         self.content_chunks = 0
+        #: Whether its stream ended with [DONE], which whoever reads it says.
+        self.done = False
 
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take in the next chunk."""
@@ -107,6 +109,11 @@ class StreamedMessage:
     def finished_choices(self) -> int:
         """How many choices have a finish reason."""
         return sum(choice.finish_reason is not None for choice in self._choices.values())
+
+    @property
+    def whole(self) -> bool:
+        """Whether the first choice is known to be complete: by its finish reason, or because the stream was ended."""
+        return self.done or self.finish_reason is not None
 
     @property
     def refused(self) -> bool:

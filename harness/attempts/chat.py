@@ -11,7 +11,7 @@ import openai
 
 from harness.attempts.player import AttemptError, GivenUpError, Live, Player
 from harness.messages import StreamedMessage
-from harness.openai_adapter import current_mark
+from harness.openai_adapter import current_mark, watched
 from harness.openai_adapter.retries import seconds_to_wait, worth_retrying
 from harness.strategies import Played
 from harness.strategies.memory import Memory
@@ -71,7 +71,7 @@ async def _attempt(client: AsyncOpenAI, fresh: AsyncOpenAI, settings: Mapping[st
 
 async def _read(stream: Any, choices: int, live: Live[Answer]) -> StreamedMessage:
     """The message of a stream, reported as it comes. Raises AttemptError for part of one, or none."""
-    message = StreamedMessage()
+    message, ending = StreamedMessage(), watched(stream)
     async for chunk in stream:
         before = message.content_chunks
         message.add(chunk)
@@ -80,8 +80,11 @@ async def _read(stream: Any, choices: int, live: Live[Answer]) -> StreamedMessag
         if message.finished_choices >= choices and live.seen.finished_s is None:
             check_message(message)
             live.finish(message)
+    message.done = ending.done
     if message.finished_choices < choices:
-        raise AttemptError("truncated", "the stream ended without a finish reason")
+        if not message.done:
+            raise AttemptError("truncated", "the stream ended without a finish reason")
+        check_message(message)
     return message
 
 

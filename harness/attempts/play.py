@@ -96,7 +96,7 @@ class Play:
             finish = answer.finish_reason
             counted = _completion_tokens(answer.usage)
             tokens = answer.content_chunks if counted is None else counted
-            if finish is None:
+            if not answer.whole:
                 error = "the stream ended without a finish reason"
                 return self._outcome("truncated", tokens=tokens, error=error)
             return self._outcome("ok", tokens=tokens, finish_reason=finish)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt
 
 from harness.messages import StreamedMessage
+from harness.openai_adapter import watched
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -42,6 +43,8 @@ async def _request(client: AsyncOpenAI, arguments: Mapping[str, Any]) -> ChatCom
         return answer  # type: ignore[no-any-return]  # without `stream` the SDK returns a completion
     message = StreamedMessage()
     async with answer as stream:
+        ending = watched(stream)
         async for chunk in stream:
             message.add(chunk)
+    message.done = ending.done
     return message

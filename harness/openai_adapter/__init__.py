@@ -2,6 +2,16 @@
 
 from harness.openai_adapter.client import Endpoint, RecordingClient, open_client
 from harness.openai_adapter.direct import DirectTransport
+from harness.openai_adapter.ending import watched
 from harness.openai_adapter.trace import Trace, current_mark, current_trace
 
-__all__ = ["DirectTransport", "Endpoint", "RecordingClient", "Trace", "current_mark", "current_trace", "open_client"]
+__all__ = [
+    "DirectTransport",
+    "Endpoint",
+    "RecordingClient",
+    "Trace",
+    "current_mark",
+    "current_trace",
+    "open_client",
+    "watched",
+]

@@ -55,7 +55,6 @@ def test_instants_count_from_the_trials_start():
     [
         ((9.0, 200, None), "timeout"),
         ((1.0, 200, HELLO, None), "truncated"),
-        ((1.0, 200, HELLO, DONE, None), "truncated"),
         ((1.0, 200, HELLO, RuntimeError("reset")), "stream_error"),
         ((1.0, RuntimeError("reset")), "connection_error"),
         ((1.0, 503, b"{}", None), "status_error"),

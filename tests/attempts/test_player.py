@@ -95,7 +95,7 @@ def test_a_fast_failure_does_not_win(bad):
     ("broken", "expected"),
     [
         (server(1.0, 200, HELLO, None), "truncated"),
-        (server(1.0, 200, HELLO, DONE, None), "truncated"),
+        (server(1.0, 200, DONE, None), "stream_error"),
         (server(1.0, 200, HELLO, RuntimeError("reset")), "stream_error"),
         (server(1.0, 200, HELLO, b'data: {"error": {"message": "x"}}\n\n', None), "stream_error"),
         (server(1.0, 200, b"data: {oops\n\n", FINISH, None), "stream_error"),
@@ -108,6 +108,19 @@ def test_part_of_an_answer_is_tried_again(broken, expected):
     assert play(once, broken, answer(1)).outcome == "ok"
     failed = play(once, broken)
     assert (failed.outcome, len(failed.attempts)) == (expected, 2)
+
+
+@pytest.mark.parametrize("parts", [(DONE,), (DONE[:9], DONE[9:])])
+def test_done_makes_the_answer_complete_without_a_finish_reason(parts):
+    """However the line is cut; the server has said that nothing more will come."""
+    outcome = play(strategy(), server(1.0, 200, HELLO, *parts, None))
+    assert (outcome.outcome, outcome.finish_reason, len(outcome.attempts)) == ("ok", None, 1)
+
+
+def test_an_answer_that_talks_of_done_is_not_ended_by_it():
+    """Only a line of its own is."""
+    chunk = b'data: {"choices":[{"index":0,"delta":{"content":"a\\ndata: [DONE]"}}]}\n\n'
+    assert play(strategy(max_retries=0), server(1.0, 200, chunk, None)).outcome == "truncated"
 
 
 @pytest.mark.parametrize("ending", [(1e6,), (DONE, 1e6), (None,), (PING, 1e6)])
