@@ -2,7 +2,8 @@
 
     pytest tests/benchmarks/test_player_cost.py -m bench --benchmark-enable
 
-CPU time a request in virtual time without latency, in turn: the SDK alone reading the stream, and the player around it.
+CPU time a request in virtual time without latency, in turn: the SDK alone reading the stream into a message, and the
+player around it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pytest
 
 from harness import clock
 from harness.attempts import chat_player
+from harness.messages import StreamedMessage
 from harness.mock.app import MockApp
 from harness.openai_adapter import Endpoint, open_client
 from harness.profiles import Profile
@@ -22,7 +24,7 @@ from harness.strategies import ADAPTER, Played, memory_of
 
 pytestmark = pytest.mark.bench
 
-REQUESTS, BATCH, ROUNDS, TARGET_MS = 2000, 100, 5, 0.2
+REQUESTS, BATCH, ROUNDS, TARGET_MS = 500, 100, 21, 0.2
 ARGUMENTS = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -42,15 +44,15 @@ def milliseconds(ask_with: Callable[[object], Callable[[], Awaitable[object]]]) 
 
 
 def sdk(client):
-    """The SDK alone."""
+    """The SDK alone, its chunks put together to the message that its user wants."""
 
-    async def ask() -> int:
-        chunks = 0
+    async def ask() -> object:
+        message = StreamedMessage()
         async with await client.chat.completions.create(**ARGUMENTS, stream=True) as stream:
-            async for _ in stream:
-                chunks += 1
-        assert chunks
-        return chunks
+            async for chunk in stream:
+                message.add(chunk)
+        assert message.finish_reason
+        return message
 
     return ask
 
@@ -72,15 +74,21 @@ def player(kind: str):
 
 @pytest.mark.parametrize("kind", ["restart", "hedge", "adaptive"])
 def test_the_player_beyond_the_sdk(benchmark, capsys, kind):
-    """The median difference of rounds in turn, beside the target."""
+    """The median of the differences of rounds in turn with its interval, beside the target.
+
+    Between the 6th and the 16th of 21 lies the median with 97 % (order statistics, whatever the distribution).
+    """
 
     def rounds() -> list[tuple[float, float]]:
         return [(milliseconds(sdk), milliseconds(player(kind))) for _ in range(ROUNDS)]
 
     pairs = benchmark.pedantic(rounds, rounds=1)
     alone = sorted(one for one, _ in pairs)[ROUNDS // 2]
-    beyond = sorted(two - one for one, two in pairs)[ROUNDS // 2]
+    low, beyond, high = (sorted(two - one for one, two in pairs)[rank] for rank in (5, 10, 15))
     assert alone > 0
     benchmark.extra_info["beyond the SDK, ms a request"] = beyond
     with capsys.disabled():
-        print(f"\n{kind}: {beyond:.3f} ms a request beyond the SDK's {alone:.3f} ms (target {TARGET_MS} ms)")
+        print(
+            f"\n{kind}: {beyond:.3f} ms [{low:.3f}, {high:.3f}] a request beyond the SDK's {alone:.3f} ms "
+            f"(target {TARGET_MS} ms)"
+        )
