@@ -111,6 +111,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
 
+    tune = add(
+        "tune",
+        "say which timeout and hedge recorded latencies argue for",
+        commands.tune,
+        "examples:\n  harness tune experiments/article/runs/<run>\n"
+        "  harness tune latencies.csv --column ttft_s --batch-size 50 --load 1.1\n\n"
+        "A CSV has a row per attempt and a column of seconds, empty where no answer came.",
+    )
+    tune.add_argument("recording", metavar="RUN_DIR | CSV", help="a run folder with records, or recorded latencies")
+    tune.add_argument("--cell", metavar="CELL", help="of a run folder (default: the cell that waited longest)")
+    tune.add_argument("--column", default="ttft_s", metavar="NAME", help="of a CSV (default ttft_s)")
+    tune.add_argument("--batch-size", type=_count, default=100, metavar="N", help="requests awaited together (100)")
+    tune.add_argument(
+        "--load", type=_load, default=1.05, metavar="LOAD", help="attempts per request that are allowed (1.05)"
+    )
+    tune.add_argument("--out", metavar="DIR", help="where to write (default: RUN_DIR/tune, or ./tune)")
+    tune.add_argument("--json", action="store_true", help="print the advice as JSON")
+
     serve = add(
         "serve",
         "the mock server on a real socket",
@@ -150,4 +168,20 @@ def _percent(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError("must be 0 or more")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number of 1 or more")
+    return int(text)
+
+
+def _load(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 1 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("must be 1 or more: every request needs one attempt")
     return value

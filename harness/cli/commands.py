@@ -41,6 +41,24 @@ def compare(arguments: argparse.Namespace) -> int:
     return comparison.exit_code
 
 
+def tune(arguments: argparse.Namespace) -> int:
+    """Say which timeout recorded attempts argue for."""
+    from harness.tune import advice_text, advise, recording_of, write_advice
+
+    path = Path(arguments.recording)
+    recording = recording_of(path, cell=arguments.cell, column=arguments.column)
+    advice = advise(recording, batch_size=arguments.batch_size, most_load=arguments.load)
+    say(json.dumps(advice.to_dict(), indent=1, sort_keys=True) if arguments.json else advice_text(advice))
+    out = Path(arguments.out) if arguments.out else (path / "tune" if path.is_dir() else Path("tune"))
+    written = write_advice(advice, out)
+    best = advice.best
+    if best is not None:
+        tell(f"try it: cp {out}/{best.strategy['name']}.yaml conf/strategy/")
+        tell(f"and then: harness run article 'matrix.strategy=[article_none,{best.strategy['name']}]' trials=10")
+    tell(f"written: {', '.join(str(file) for file in written)}")
+    return 0
+
+
 def serve(arguments: argparse.Namespace) -> int:
     """Serve the mock until interrupted."""
     from harness.config import serve_settings

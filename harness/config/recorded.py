@@ -55,9 +55,11 @@ def _replayed(recording: Recording, path: Path) -> dict[str, Any]:
     import pandas as pd
 
     table = _table(recording, path)
-    times = _numbers(table, recording.column, path)
-    status = _numbers(table, "status", path) if "status" in table else pd.Series(index=table.index, dtype=float)
-    whole = _numbers(table, "duration_s", path) if "duration_s" in table else pd.Series(index=table.index, dtype=float)
+    times = numbers_in(table, recording.column, path)
+    status = numbers_in(table, "status", path) if "status" in table else pd.Series(index=table.index, dtype=float)
+    whole = (
+        numbers_in(table, "duration_s", path) if "duration_s" in table else pd.Series(index=table.index, dtype=float)
+    )
     failed = status >= 400
     broken = table["outcome"].isin(_BROKEN) if "outcome" in table else pd.Series(False, index=table.index)
     answered = times.notna() & ~failed & ~broken
@@ -83,7 +85,7 @@ def _replayed(recording: Recording, path: Path) -> dict[str, Any]:
     return found
 
 
-def _numbers(table: Any, column: str, path: Path) -> Any:
+def numbers_in(table: Any, column: str, path: Path) -> Any:
     """A column of numbers, with NaN where it says nothing. Raises UserError for anything else in it."""
     import pandas as pd
 

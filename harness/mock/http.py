@@ -121,7 +121,9 @@ class HttpConnection(asyncio.Protocol):
             self._limit = self._loop.call_later(REQUEST_LIMIT_S, self._too_slow)
         # A read in which the request before it ended is not counted: most of it may have been that one's.
         if self._incoming.partial and not self._completed:
-            self._refuse(self._incoming.read(len(data)))
+            error = self._incoming.read(len(data))
+            if error is not None:
+                self._refuse(error)
 
     def shut(self) -> None:
         """The server ends."""
@@ -139,11 +141,15 @@ class HttpConnection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         """A part of the request's target."""
-        self._refuse(self._incoming.add_url(url))
+        error = self._incoming.add_url(url)
+        if error is not None:
+            self._refuse(error)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or a trailer behind a body in chunks."""
-        self._refuse(self._incoming.add_header(name, value))
+        error = self._incoming.add_header(name, value)
+        if error is not None:
+            self._refuse(error)
 
     def on_headers_complete(self) -> None:
         """The head is there; a client may wait for leave to send the body."""
@@ -256,9 +262,9 @@ class HttpConnection(asyncio.Protocol):
         else:
             self.transport.close()
 
-    def _refuse(self, error: ApiError | None) -> None:
+    def _refuse(self, error: ApiError) -> None:
         """Reject a request of which there is too much, once."""
-        if error is not None and not self._deaf:
+        if not self._deaf:
             self._reject(error)
 
     def _reject(self, error: ApiError) -> None:

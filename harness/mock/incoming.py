@@ -31,13 +31,16 @@ class Incoming:
     def add_url(self, url: bytes) -> ApiError | None:
         """A part of its target."""
         self._url += url
-        return self._counted(len(url))
+        self._head_size += len(url)
+        return _head_too_large() if self._head_size > MAX_HEAD else None
 
     def add_header(self, name: bytes, value: bytes) -> ApiError | None:
         """One header, or a trailer behind a body in chunks, which says nothing here."""
         if not self.whole_head:
             self.headers[name.lower()] = value
-        return self._counted(len(name) + len(value))
+        # What is neither body nor punctuation is counted, since all of it may come in one read.
+        self._head_size += len(name) + len(value)
+        return _head_too_large() if self._head_size > MAX_HEAD else None
 
     def add_body(self, body: bytes) -> ApiError | None:
         """A part of its body."""
@@ -57,11 +60,6 @@ class Incoming:
         path = self._url.partition(b"?")[0].decode("latin-1")
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         return HttpRequest(method.decode(), path, self.headers, body)
-
-    def _counted(self, size: int) -> ApiError | None:
-        """Count what is neither body nor punctuation, all of which may come in one read."""
-        self._head_size += size
-        return _head_too_large() if self._head_size > MAX_HEAD else None
 
 
 def _head_too_large() -> ApiError:

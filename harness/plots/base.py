@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +106,21 @@ def charts_for(data: Data) -> list[Chart]:
     ]
 
 
-def save(chart: Chart, folder: Path) -> tuple[Path, Path]:
+class Picture(Protocol):
+    """What can be saved."""
+
+    name: ClassVar[str]
+    size: ClassVar[tuple[float, float]]
+
+    @property
+    def title(self) -> str:
+        """The finding, in words and numbers."""
+
+    def draw(self, figure: Figure) -> None:
+        """Draw it."""
+
+
+def save(chart: Picture, folder: Path) -> tuple[Path, Path]:
     """Write a chart as SVG and PNG; equal data gives equal bytes. Returns both paths."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
