@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from harness.compare import compare
+from harness.analysis.statistics import LogRatio, excludes_one, holm, log_ratio
+from harness.compare import compare, compare_two_cells
 from harness.errors import UserError
 from tests.folders import Totals, made
 
@@ -125,3 +127,129 @@ def test_a_file_that_is_no_summary_is_refused(tmp_path: Path, content, message):
         path.write_text(content)
     with pytest.raises(UserError, match=message):
         compare(path, path)
+
+
+def with_trials(path: Path, cell: str, **per_trial: list[int]) -> None:
+    """A run whose failures or attempts are others than they were."""
+    summary = json.loads((path / "summary.json").read_text())
+    for found in summary["cells"]:
+        if found["cell"] == cell:
+            for name, values in per_trial.items():
+                found[f"{name}_per_trial"] = values
+            requests = found["requests"]
+            found["failed"] = sum(found["failed_per_trial"])
+            found["load"] = sum(found["attempts_per_trial"]) / requests
+    (path / "summary.json").write_text(json.dumps(summary))
+
+
+TWO: Totals = {"a": [[10.0] * 20, [12.0] * 20, [11.0] * 20, [13.0] * 20]}
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "percent", "reasons"),
+    [
+        ({"failed": [0, 0, 0, 0]}, {"failed": [3, 4, 3, 2]}, 0.0, ("more failures",)),
+        ({"failed": [0, 0, 0, 0]}, {"failed": [1, 0, 0, 0]}, 0.0, ()),
+        ({"failed": [5, 6, 5, 6]}, {"failed": [6, 7, 6, 7]}, 50.0, ()),
+        ({"attempts": [20, 20, 20, 20]}, {"attempts": [24, 23, 24, 25]}, 0.0, ("more load",)),
+        ({"attempts": [20, 20, 20, 20]}, {"attempts": [24, 23, 24, 25]}, 50.0, ()),
+        ({"attempts": [20, 20, 20, 20]}, {"attempts": [19, 20, 21, 20]}, 0.0, ()),
+    ],
+)
+def test_more_failures_and_more_load_fail_too(tmp_path: Path, base, candidate, percent, reasons):
+    """Although not a second was lost; as far as they are significant and beyond what is accepted."""
+    for name, per_trial in (("base", base), ("candidate", candidate)):
+        made(tmp_path / name, TWO)
+        with_trials(tmp_path / name, "a", **per_trial)
+    found = compare(tmp_path / "base", tmp_path / "candidate", fail_over_percent=percent)
+    assert found.cells[0].reasons == reasons
+    assert found.exit_code == int(bool(reasons))
+    if reasons:
+        assert f"{reasons[0]}: a" in found.to_text()
+
+
+def test_summaries_of_before_trials_were_counted_are_compared_by_time_alone(tmp_path: Path):
+    """They do not tell failures and load by trial."""
+    made(tmp_path / "base", TWO)
+    summary = json.loads((tmp_path / "base" / "summary.json").read_text())
+    for name in ("failed_per_trial", "attempts_per_trial"):
+        del summary["cells"][0][name]
+    (tmp_path / "old.json").write_text(json.dumps(summary))
+    assert compare(tmp_path / "old.json", tmp_path / "base").exit_code == 0
+
+
+def test_what_was_not_found_is_said_with_what_would_have_been(runs):
+    """As likely up as down: a change of so many per cent would have been seen."""
+    found = runs({"a": [[10.0], [12.0], [11.0], [13.0]]}, {"a": [[10.5], [11.5], [11.2], [12.6]]})
+    (cell,) = found.cells
+    assert cell.verdict.startswith("no significant difference (4 trials could have seen a change of ")
+    assert 0.05 < cell.smallest_change < 0.2
+    assert f"{100 * cell.smallest_change:.2g} %" in cell.verdict
+
+
+def test_many_cells_looked_at_together_are_corrected(tmp_path: Path):
+    """A slow-down that fails alone is no finding among forty other noisy cells."""
+    noisy, slower = [[10.2], [11.8], [11.1], [12.9]], [[10.6], [12.3], [11.7], [13.2]]
+    base = dict.fromkeys((f"c{i}" for i in range(40)), BASE["a"])
+    made(tmp_path / "base", base)
+    made(tmp_path / "alone", {"c0": slower})
+    made(tmp_path / "all", dict.fromkeys(base, noisy) | {"c0": slower})
+    made(tmp_path / "one", {"c0": BASE["a"]})
+    alone = compare(tmp_path / "one", tmp_path / "alone").cells[0]
+    together = compare(tmp_path / "base", tmp_path / "all").cells[0]
+    assert alone.ratio == together.ratio
+    assert (alone.reasons, together.reasons) == (("slower",), ())
+    assert together.p_slower == pytest.approx(40 * alone.p_slower, rel=1e-6)
+
+
+def test_two_cells_of_one_run_are_compared(tmp_path: Path):
+    """A slower one fails; a name that is not there is told with the nearest."""
+    made(tmp_path / "run", {"fast": BASE["b"], "slow": BASE["a"]})
+    found = compare_two_cells(tmp_path / "run", "fast", "slow")
+    assert (found.cells[0].cell, found.cells[0].reasons) == ("fast -> slow", ("slower",))
+    assert compare_two_cells(tmp_path / "run", "slow", "fast").exit_code == 0
+    with pytest.raises(UserError, match="has no cell 'slwo'; did you mean 'slow'"):
+        compare_two_cells(tmp_path / "run", "fast", "slwo")
+
+
+def test_the_verdict_is_markdown_too(runs):
+    """The sentence first, then the table, then what is missing."""
+    text = runs(BASE, {"a": BASE["a"], "c": BASE["b"]}).to_markdown()
+    assert text.startswith("**FAIL: no longer there: b;")
+    assert "| a | 11.5 | 11.5 | 1.000 |" in text
+    assert "- new in the candidate: c" in text
+
+
+@pytest.mark.parametrize("n", [10, 30])
+def test_a_against_a_is_hardly_ever_called_a_difference(n):
+    """Of 1,000 unpaired comparisons of the article's totals with themselves at most 6 % are significant."""
+    path = Path(__file__).parents[1] / "experiments" / "article" / "results" / "summary.json"
+    for cell in json.loads(path.read_text())["cells"][1:]:
+        totals = np.array(cell["total_s"]["per_trial"])
+        rng = np.random.default_rng(7)
+        found = 0
+        for _ in range(1000):
+            one, other = rng.choice(totals, n), rng.choice(totals, n)
+            ratio = log_ratio(one.tolist(), other.tolist(), paired=False)
+            found += excludes_one(ratio.interval())
+        assert found <= 60, cell["cell"]
+
+
+def test_holm_by_hand():
+    """Three p-values: the smallest times three, the next times two, never less than the one before."""
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+def test_the_smallest_change_is_found_in_four_of_five():
+    """By simulation: with a true change of that size, 80 % of comparisons are significant."""
+    rng = np.random.default_rng(3)
+    base = rng.normal(100, 10, (4000, 20))
+    error = np.sqrt(2) * 0.1 / np.sqrt(20)
+    change = LogRatio(0.0, error, 38).smallest_change()
+    found = 0
+    for row, other in zip(base, rng.normal(100, 10, (4000, 20)) * (1 + change), strict=True):
+        ratio = log_ratio(other.tolist(), row.tolist(), paired=False)
+        found += ratio.interval()[0] > 1
+    assert 0.76 <= found / 4000 <= 0.84

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 Interval = tuple[float, float]
 
@@ -33,19 +34,50 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval | No
     return center - half, center + half
 
 
-def ratio_interval(
-    numerator: Sequence[float], denominator: Sequence[float], *, paired: bool = True, level: float = 0.95
-) -> Interval | None:
-    """Interval of mean(numerator) / mean(denominator) over independent trials; None below three.
+@dataclass(frozen=True)
+class LogRatio:
+    """A ratio of means on the logarithmic scale, with its standard error and Student's degrees of freedom."""
 
-    Linearised on the logarithmic scale with Student's t (the delta method; W. G. Cochran, "Sampling Techniques", 3rd
-    ed., 1977, chapter 6): with `paired`, entry i of both is the same seed, the standard error of log R is that of the
-    mean of a_i / mean(a) - b_i / mean(b); otherwise the two relative errors add up, with Welch's degrees of freedom.
+    log: float
+    error: float
+    freedom: float
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """The interval of the ratio."""
+        half = self._t(0.5 + level / 2) * self.error
+        return math.exp(self.log - half), math.exp(self.log + half)
+
+    def p_above(self, limit: float = 1.0) -> float:
+        """One-sided p-value of the claim that the ratio is above the limit."""
+        from scipy.special import stdtr
+
+        excess = self.log - math.log(limit)
+        if not self.error:
+            return 0.0 if excess > 1e-12 else 1.0
+        return float(stdtr(self.freedom, -excess / self.error))
+
+    def smallest_change(self, power: float = 0.8) -> float:
+        """The relative change that would have been found significant with this power: exp((t_0.975 + t_power) e) - 1.
+
+        J. Cohen, "Statistical power analysis for the behavioral sciences", 2nd ed. (1988), for Student's t.
+        """
+        return math.exp((self._t(0.975) + self._t(power)) * self.error) - 1
+
+    def _t(self, share: float) -> float:
+        from scipy.special import stdtrit
+
+        return float(stdtrit(self.freedom, share))
+
+
+def log_ratio(numerator: Sequence[float], denominator: Sequence[float], *, paired: bool = True) -> LogRatio | None:
+    """mean(numerator) / mean(denominator) over independent trials; None below three, or where a mean is not positive.
+
+    Linearised on the logarithmic scale (the delta method; W. G. Cochran, "Sampling Techniques", 3rd ed., 1977, chapter
+    6): with `paired`, entry i of both is the same seed, the standard error of log R is that of the mean of
+    a_i / mean(a) - b_i / mean(b); otherwise the two relative errors add up, with Welch's degrees of freedom.
     """
     if min(len(numerator), len(denominator)) < FEWEST_FOR_RATIO:
         return None
-    from scipy.special import stdtrit
-
     top, bottom = mean(numerator), mean(denominator)
     if top <= 0 or bottom <= 0:
         return None
@@ -59,9 +91,29 @@ def ratio_interval(
         variance = first + second
         parts = first**2 / (len(above) - 1) + second**2 / (len(below) - 1)
         freedom = variance**2 / parts if parts else 1.0
-    half = float(stdtrit(freedom, 0.5 + level / 2)) * math.sqrt(variance)
-    ratio = top / bottom
-    return ratio * math.exp(-half), ratio * math.exp(half)
+    return LogRatio(math.log(top / bottom), math.sqrt(variance), freedom)
+
+
+def ratio_interval(
+    numerator: Sequence[float], denominator: Sequence[float], *, paired: bool = True, level: float = 0.95
+) -> Interval | None:
+    """Interval of mean(numerator) / mean(denominator), see `log_ratio`; None where there is none."""
+    found = log_ratio(numerator, denominator, paired=paired)
+    return None if found is None else found.interval(level)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for being looked at together, in their order.
+
+    S. Holm, "A simple sequentially rejective multiple test procedure" (1979): the chance that any of them is below 0.05
+    by accident stays below 0.05.
+    """
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    corrected, largest = [1.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        corrected[i] = largest
+    return corrected
 
 
 def _variance_of_mean(deviations: Sequence[float]) -> float:

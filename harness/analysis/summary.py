@@ -145,6 +145,8 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
         "trials": len(whole),
         "requests": len(part),
         "failed": int((~part.ok).sum()),
+        "failed_per_trial": [int((~part.ok[part.trial == trial]).sum()) for trial in whole],
+        "attempts_per_trial": [int(part.attempts[part.trial == trial].sum()) for trial in whole],
         "failures": dict(sorted(failures.items())),
         "load": _rounded(float(part.attempts.sum()) / len(part)),
         "tokens": int(part.tokens.sum()),

@@ -97,11 +97,14 @@ def _parser() -> argparse.ArgumentParser:
         "compare",
         "say which cells of a run are slower than a baseline's",
         commands.compare,
-        "examples:\n  harness compare baseline/summary.json experiments/article/runs/<run> --fail-over 10\n\n"
-        "Exits 1 when a cell is significantly slower than the limit allows, or is missing.",
+        "examples:\n  harness compare baseline/summary.json experiments/article/runs/<run> --fail-over 10\n"
+        "  harness compare experiments/article/runs/<run> --cells article_20 article_10\n\n"
+        "Exits 1 when a cell is significantly slower than the limit allows, fails more, asks for more, or is missing.",
     )
     compare.add_argument("base", metavar="BASE", help="run folder or summary.json")
-    compare.add_argument("candidate", metavar="CANDIDATE", help="run folder or summary.json")
+    compare.add_argument("candidate", metavar="CANDIDATE", nargs="?", help="run folder or summary.json")
+    compare.add_argument("--cells", nargs=2, metavar="CELL", help="compare these two of BASE instead")
+    compare.add_argument("--markdown", metavar="FILE", help="append the verdict as Markdown")
     compare.add_argument(
         "--fail-over",
         type=_percent,

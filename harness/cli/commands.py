@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -33,12 +34,33 @@ def report(arguments: argparse.Namespace) -> int:
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Compare two runs cell by cell."""
+    """Compare two runs cell by cell, or two cells of one."""
     from harness.compare import compare as compare_runs
+    from harness.compare import compare_two_cells
 
-    comparison = compare_runs(arguments.base, arguments.candidate, fail_over_percent=arguments.fail_over)
+    limit = arguments.fail_over
+    if arguments.cells:
+        if arguments.candidate is not None:
+            raise UserError("--cells compares two cells of one run; leave CANDIDATE out")
+        comparison = compare_two_cells(arguments.base, *arguments.cells, fail_over_percent=limit)
+    elif arguments.candidate is None:
+        raise UserError("compare needs BASE and CANDIDATE, or BASE --cells CELL CELL")
+    else:
+        comparison = compare_runs(arguments.base, arguments.candidate, fail_over_percent=limit)
     say(comparison.to_json() if arguments.json else comparison.to_text())
+    # GitHub shows what a job writes there below its run.
+    for place in (arguments.markdown, os.environ.get("GITHUB_STEP_SUMMARY")):
+        if place:
+            _append(Path(place), comparison.to_markdown())
     return comparison.exit_code
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UserError(f"cannot write to {path} ({error.strerror}); choose another --markdown") from None
 
 
 def tune(arguments: argparse.Namespace) -> int:

@@ -279,3 +279,31 @@ def test_an_interrupted_run_in_real_time_keeps_its_whole_batches(harness):
     assert after[:13] == lines[:13]
     assert len(after) == 13 + 10
     assert json.loads(Path("run/summary.json").read_text())["cells"][0]["requests"] == 20
+
+
+def test_two_cells_of_one_run_are_compared_and_told_to_the_job(harness, tmp_path, monkeypatch):
+    """Exit 1 for the slower one; Markdown goes to a file, and to the summary of a job on GitHub."""
+    words = ["strategy=article_10", "matrix.timeout=[3,40]", "trials=4", "workload.batches=4", "report=false"]
+    assert harness("run", *words, "out=run")[0] == 0
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    names = [cell["cell"] for cell in json.loads(Path("run/summary.json").read_text())["cells"]]
+    short, long = (next(name for name in names if name.endswith(f"timeout={t}")) for t in (3, 40))
+    code, out, _ = harness("compare", "run", "--cells", short, long, "--markdown", "verdict.md")
+    assert (code, "FAIL: significantly slower" in out) == (1, True)
+    assert Path("verdict.md").read_text() == (tmp_path / "summary.md").read_text()
+    assert "FAIL: significantly more load" in harness("compare", "run", "--cells", long, short)[1]
+    assert harness("compare", "run", "--cells", long, short, "--fail-over", "10")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compare", "run"], "error: compare needs BASE and CANDIDATE, or BASE --cells CELL CELL"),
+        (["compare", "run", "run", "--cells", "a", "b"], "error: --cells compares two cells of one run"),
+    ],
+)
+def test_a_comparison_needs_two_sides(harness, words, message):
+    """One line, exit 2."""
+    code, _, err = harness(*words)
+    assert code == 2
+    assert err.startswith(message)
