@@ -83,9 +83,7 @@ def test_mistakes_are_one_line_and_exit_2(harness, words, message):
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "words", [["rnu"], ["compare", "a"], ["compare", "a", "b", "--fail-over", "-1"], ["run", "--nope"]]
-)
+@pytest.mark.parametrize("words", [["rnu"], ["compare"], ["compare", "a", "b", "--fail-over", "-1"], ["run", "--nope"]])
 def test_bad_arguments_exit_2(harness, words):
     """argparse's own errors."""
     code, out, err = harness(*words)
