@@ -1,10 +1,11 @@
-"""The fixture `mock_llm`: the mock for anyone's own tests, in real time or in virtual time.
+"""The mock for anyone's own tests: the fixture `mock_llm`, and the marker `llm_profile` with its fixture `llm`.
 
-Loaded by pytest through its entry point; it imports nothing of the harness before the fixture is asked for.
+Loaded by pytest through its entry point; it imports nothing of the harness before one of them is asked for.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -111,6 +112,79 @@ def mock_llm(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockLlm]:
         monkeypatch.setenv(name, "127.0.0.1,localhost")
     with ExitStack() as stack:
         yield MockLlm(stack)
+
+
+class VirtualLlm:
+    """The server of an `async` test that is marked with `llm_profile`, which plays in virtual time."""
+
+    base_url = "http://127.0.0.1:8000/v1"
+
+    def __init__(self, profile: Profile, seed: int) -> None:
+        from harness.mock.app import MockApp
+
+        self._app = MockApp(profile, seed=seed)
+
+    @property
+    def seconds(self) -> float:
+        """Virtual seconds since the test began; to be asked within it."""
+        import asyncio
+
+        return asyncio.get_running_loop().time()
+
+    def log(self) -> list[dict[str, Any]]:
+        """What the server did, a line per attempt (see docs/mock.md)."""
+        return list(self._app.log)
+
+    def run(self, scene: Callable[[], Awaitable[object]]) -> None:
+        """Await a scene beside the server, on a loop of its own."""
+        from harness import clock
+        from harness.mock.listener import serving
+
+        async def main() -> None:
+            async with serving(self._app, port=8000):
+                await scene()
+
+        clock.run(main, clock="virtual")
+
+
+@pytest.fixture
+def llm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> VirtualLlm:
+    """The server of a test marked with `llm_profile(profile, seed=0, fault=None)`."""
+    marker = request.node.get_closest_marker("llm_profile")
+    if marker is None or len(marker.args) != 1 or set(marker.kwargs) - {"seed", "fault"}:
+        raise pytest.UsageError(
+            "the fixture llm needs @pytest.mark.llm_profile(PROFILE): a name or a mapping, and perhaps seed= and fault="
+        )
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+    profile = _profile(marker.args[0])
+    fault = marker.kwargs.get("fault")
+    if fault is not None:
+        from harness.config.build import fault_named
+
+        profile = profile.with_fault(fault_named(fault), fault)
+    return VirtualLlm(profile, marker.kwargs.get("seed", 0))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers", "llm_profile(profile, seed=0, fault=None): an async test beside a mock LLM server, in virtual time"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Play a marked test in virtual time; leave all others to others."""
+    if pyfuncitem.get_closest_marker("llm_profile") is None:
+        return None
+    server = pyfuncitem.funcargs.get("llm")
+    if not isinstance(server, VirtualLlm) or not inspect.iscoroutinefunction(pyfuncitem.obj):
+        raise pytest.UsageError("a test marked with llm_profile is an `async def` that takes the fixture llm")
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    server.run(lambda: pyfuncitem.obj(**arguments))
+    return True
 
 
 def _profile(profile: str | Mapping[str, Any]) -> Profile:

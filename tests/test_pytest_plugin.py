@@ -86,3 +86,59 @@ def test_the_fixture_comes_with_the_package(pytester):
     )
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=2)
+
+
+@pytest.mark.llm_profile("incident", seed=1)
+async def test_a_marked_test_plays_in_virtual_time(llm):
+    """A batch on a bad day, with a timer: minutes that take none, and a log."""
+    async with openai.AsyncOpenAI(base_url=llm.base_url, api_key="any", timeout=20, max_retries=9) as client:
+        calls = [client.chat.completions.create(model="m", messages=HELLO) for _ in range(100)]
+        assert len(await asyncio.gather(*calls)) == 100
+    assert 20 < llm.seconds < 200
+    assert len(llm.log()) > 100
+
+
+@pytest.mark.llm_profile("calm", fault="rate_limit_storm")
+@pytest.mark.parametrize("retries", [0, 5])
+async def test_a_marked_test_takes_parameters_and_a_fault(llm, retries):
+    """Other fixtures and parameters come as ever."""
+    async with openai.AsyncOpenAI(base_url=llm.base_url, api_key="any", max_retries=retries) as client:
+        calls = [client.chat.completions.create(model="m", messages=HELLO) for _ in range(60)]
+        failures = [
+            answer for answer in await asyncio.gather(*calls, return_exceptions=True) if isinstance(answer, Exception)
+        ]
+    assert bool(failures) == (retries == 0)
+
+
+def test_a_marked_test_that_fails_is_a_failure(pytester):
+    """With its own assertion; and what is no async test with the fixture is told what to be."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.llm_profile("calm")
+        async def test_slow(llm):
+            assert llm.seconds == 7
+
+        @pytest.mark.llm_profile("calm")
+        def test_plain(llm):
+            pass
+
+        @pytest.mark.llm_profile("calmm")
+        async def test_unknown(llm):
+            pass
+
+        def test_unmarked(llm):
+            pass
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=2, errors=2)
+    text = result.stdout.str()
+    for said in (
+        "assert 0.0 == 7",
+        "is an `async def` that takes the fixture llm",
+        "no profile named 'calmm'; did you mean 'calm'?",
+        "needs @pytest.mark.llm_profile(PROFILE)",
+    ):
+        assert said in text
