@@ -62,6 +62,11 @@ class Data:
         names = list(dict.fromkeys(axis for cell in self.cells for axis in cell["axes"]))
         return [axis for axis in names if len({repr(cell["axes"].get(axis)) for cell in self.cells}) > 1]
 
+    @property
+    def is_sweep(self) -> bool:
+        """Whether an axis is a scale, for which there are charts of its own."""
+        return bool({"timeout", "batch_size"} & set(self.axes_in_use()))
+
 
 class Chart:
     """A picture of a run. Subclasses register themselves by being defined."""

@@ -44,7 +44,12 @@ class CostAndSpeed(Chart):
         """For cells behind one server that differ in load."""
         loads = [cell["load"] for cell in data.cells]
         one_server = len({cell["profile"] for cell in data.cells}) == 1
-        return one_server and _FEWEST <= len(loads) <= _MOST_CELLS and max(loads) - min(loads) > 0.005
+        return (
+            one_server
+            and not data.is_sweep
+            and _FEWEST <= len(loads) <= _MOST_CELLS
+            and max(loads) - min(loads) > 0.005
+        )
 
     def prepare(self, data: Data) -> None:
         """Points in the order of the matrix, and the bounds where all cells have the same."""
@@ -123,6 +128,7 @@ class CostAndSpeed(Chart):
                 annotation_clip=False,
                 arrowprops={
                     "arrowstyle": "-",
+                    "relpos": (0.0, 0.5),
                     "color": self.colours[point.name],
                     "lw": 0.8,
                     "ls": ":",

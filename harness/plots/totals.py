@@ -10,8 +10,8 @@ from harness.plots.base import Chart, Data, log_seconds, seconds
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Beyond them there is the table; a sweep has a chart of its own.
-_MOST_CELLS = 20
+#: Beyond them there is the table, and for most sweeps a chart of their own.
+_MOST_CELLS, _MOST_OF_A_SWEEP = 20, 8
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TotalsAndSpeedup(Chart):
     @classmethod
     def applies(cls, data: Data) -> bool:
         """For as many cells as have room, one below the other."""
-        return len(data.cells) <= _MOST_CELLS
+        return len(data.cells) <= (_MOST_OF_A_SWEEP if data.is_sweep else _MOST_CELLS)
 
     def prepare(self, data: Data) -> None:
         """Rows in the order of the matrix."""

@@ -58,10 +58,7 @@ class Advice:
     @property
     def best(self) -> Choice | None:
         """The quicker of the two choices; of equals the restart, which is simpler."""
-        if self.restart is None or self.hedge is None:
-            return self.restart or self.hedge
-        quicker = self.hedge.point.makespan_s < self.restart.point.makespan_s / (1 + AS_GOOD)
-        return self.hedge if quicker else self.restart
+        return _quicker(self.restart, self.hedge)
 
     @property
     def doubts(self) -> list[str]:
@@ -127,9 +124,11 @@ def advise(recording: Recording, *, batch_size: int = 100, most_load: float = 1.
         for patience in _PATIENCE
         if patience * delay <= limit
     )
-    restart, hedge = _best(curve, most_load, late=True), _best(hedges, most_load, late=False)
+    best_restart, best_hedge = _best(curve, most_load, late=True), _best(hedges, most_load, late=False)
+    restart = None if best_restart is None else _restart(best_restart)
+    hedge = None if best_hedge is None else _hedge(best_hedge)
     chosen = _quicker(restart, hedge)
-    policy = Policy() if chosen is None else _policy(chosen)
+    policy = Policy() if chosen is None else _policy(chosen.point)
     request = request_time(_latency(recording), policy)
     return Advice(
         recording=recording,
@@ -137,8 +136,8 @@ def advise(recording: Recording, *, batch_size: int = 100, most_load: float = 1.
         most_load=most_load,
         curve=curve,
         hedges=hedges,
-        restart=None if restart is None else _restart(restart),
-        hedge=None if hedge is None else _hedge(hedge),
+        restart=restart,
+        hedge=hedge,
         waiting=curve[-1],
         gather_s=_rounded(WORKLOAD / batch_size * request.expected_max(batch_size)),
         window_s=_rounded(window_estimate(request, WORKLOAD, batch_size)),
@@ -164,10 +163,10 @@ def _best(points: Sequence[Point], most_load: float, *, late: bool) -> Point | N
     return max(good, key=lambda point: point.timeout_s) if late else min(good, key=lambda point: point.load)
 
 
-def _quicker(restart: Point | None, hedge: Point | None) -> Point | None:
+def _quicker(restart: Choice | None, hedge: Choice | None) -> Choice | None:
     if restart is None or hedge is None:
         return restart or hedge
-    return hedge if hedge.makespan_s < restart.makespan_s / (1 + AS_GOOD) else restart
+    return hedge if hedge.point.makespan_s < restart.point.makespan_s / (1 + AS_GOOD) else restart
 
 
 def _policy(point: Point) -> Policy:

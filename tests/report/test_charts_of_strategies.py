@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plots import CostAndSpeed, Data, FaultMatrix
+from harness.plots import CostAndSpeed, Data, FaultMatrix, TotalsAndSpeedup
 from harness.plots.base import save
 from harness.plots.cost import spread
 from harness.report import verdict
@@ -53,6 +53,20 @@ def test_cost_and_speed_says_nothing_where_all_cost_the_same(tmp_path: Path):
     servers = loaded(tmp_path / "2", LOADS)
     servers.summary["cells"][0]["profile"] = "another"
     assert not CostAndSpeed.applies(servers)
+
+
+def test_a_sweep_has_charts_of_its_own(tmp_path: Path):
+    """Neither dots of cost nor rows of totals for each of twelve timeouts."""
+    cells = {f"timeout={t}": {"axes": {"timeout": t}} for t in range(1, 13)}
+    found = data(made(tmp_path / "run", {name: [[2.0]] for name in cells}, about=cells))
+    for place, cell in enumerate(found.summary["cells"]):
+        cell["load"] = 1 + place / 10
+    assert not CostAndSpeed.applies(found)
+    assert not TotalsAndSpeedup.applies(found)
+    for cell in found.summary["cells"]:
+        cell["axes"] = {"strategy": cell["cell"]}
+    assert CostAndSpeed.applies(found)
+    assert TotalsAndSpeedup.applies(found)
 
 
 @pytest.mark.parametrize(
