@@ -268,6 +268,15 @@ def test_unknown_clock_is_refused():
         clock.run(main, clock="sundial")  # type: ignore[arg-type]  # the mistake under test
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as in a terminal: whoever starts the tests in the background lets it be ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_reaches_a_busy_virtual_loop():
     """SIGINT stops a loop that never sleeps, cancels main, and comes out as KeyboardInterrupt."""
     cancelled: list[bool] = []
