@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.tables import interval, markdown
+from harness.report.tables import interval, markdown, plain
 
 if TYPE_CHECKING:
     from harness.compare import Comparison
@@ -17,16 +17,7 @@ _HEADER = ("cell", "base, s", "candidate, s", "candidate/base", "95 % interval",
 def as_text(comparison: Comparison) -> str:
     """A table for a terminal, and a sentence that says what it comes to."""
     rows = [_HEADER, *(_row(cell) for cell in comparison.cells)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
-    last = len(_HEADER) - 1
-    lines = [
-        "  ".join(
-            text.ljust(width) if i in {0, last} else text.rjust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    lines.insert(1, "  ".join("-" * width for width in widths))
+    lines = plain(rows, left=frozenset({0, len(_HEADER) - 1}))
     return "\n".join([*lines, *_changes(comparison), "", conclusion(comparison)])
 
 

@@ -149,3 +149,17 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     header, *body = escaped
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def plain(rows: Sequence[Sequence[str]], *, left: frozenset[int] = frozenset({0})) -> list[str]:
+    """Lines of a table for a terminal; the first row is its header, columns in `left` begin at their left edge."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    cells = [
+        [
+            text.ljust(width) if i in left else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    ]
+    header, *body = ["  ".join(row).rstrip() for row in cells]
+    return [header, "  ".join("-" * width for width in widths), *body]

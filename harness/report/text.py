@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.report.published import published_summary
-from harness.report.tables import HEADER, headline_rows
+from harness.report.tables import HEADER, headline_rows, plain
 from harness.report.verdict import verdict
 
 #: The columns that fit a terminal of 100 characters, and rows that are still read there.
@@ -36,11 +36,4 @@ def _played(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def _table(summary: Mapping[str, Any]) -> list[str]:
     if len(summary["cells"]) > _ROWS:
         return [f"{len(summary['cells'])} cells: see summary.json, or tables/cells.csv of the report"]
-    rows = [row[:_COLUMNS] for row in [HEADER, *headline_rows(summary)]]
-    widths = [max(len(row[column]) for row in rows) for column in range(_COLUMNS)]
-    lines = ["  ".join(_aligned(row[i], widths[i], i) for i in range(_COLUMNS)).rstrip() for row in rows]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
-
-
-def _aligned(text: str, width: int, column: int) -> str:
-    return text.ljust(width) if column == 0 else text.rjust(width)
+    return plain([row[:_COLUMNS] for row in [HEADER, *headline_rows(summary)]])

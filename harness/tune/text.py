@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.tables import interval, number
+from harness.report.tables import interval, number, plain
 from harness.tune.advice import WORKLOAD, Advice, Choice
 from harness.tune.curves import Point
 
@@ -20,9 +20,7 @@ def advice_text(advice: Advice) -> str:
     for name, choice in (("best restart", advice.restart), ("best hedge", advice.hedge)):
         if choice is not None:
             rows.append((f"{name}: {_short(choice.point)}", *_figures(choice.point)))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines += ["  ".join(_aligned(text, widths[i], i) for i, text in enumerate(row)).rstrip() for row in rows]
-    lines.insert(3, "  ".join("-" * width for width in widths))
+    lines += plain(rows)
     if best is not None:
         lines += [
             "",
@@ -74,7 +72,3 @@ def _figures(point: Point) -> tuple[str, ...]:
 
 def _short(point: Point) -> str:
     return f"{point.timeout_s:g} s" if point.delay_s is None else f"copy {point.delay_s:g} s, cut {point.timeout_s:g} s"
-
-
-def _aligned(text: str, width: int, column: int) -> str:
-    return text.ljust(width) if column == 0 else text.rjust(width)

@@ -112,21 +112,28 @@ def test_races_leave_nothing_behind():
 
 
 @pytest.mark.slow
+def test_many_races_leave_nothing_behind():
+    """The same for ten thousand."""
+    answered, attempts = in_virtual_time(10_000, in_flight=100, cancelled=0.05)
+    assert answered > 9_000
+    assert attempts > 11_000
+
+
+@pytest.mark.slow
 def test_races_over_sockets_leave_nothing_behind():
     """The same with real ones."""
     answered, attempts = over_sockets(800, in_flight=40, cancelled=0.05)
-    assert answered > 500
+    assert answered > 640
     assert attempts > 900
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("play", [in_virtual_time, over_sockets])
-def test_a_hundred_thousand_races_leave_nothing_behind(play):
-    """Minutes each; memory stays flat too."""
-    play(2_000, in_flight=40, cancelled=0.05)
+@pytest.mark.parametrize(("play", "in_flight"), [(in_virtual_time, 100), (over_sockets, 20)])
+def test_a_hundred_thousand_races_leave_nothing_behind(play, in_flight):
+    """Minutes each; memory stays flat too. Over sockets few at once: a busy client reads late, and fails more."""
+    play(2_000, in_flight=in_flight, cancelled=0.05)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    answered, attempts = play(100_000, in_flight=40, cancelled=0.05)
-    # Over sockets a busy machine reads late, and timers fire that would not have.
-    assert answered > 50_000
+    answered, attempts = play(100_000, in_flight=in_flight, cancelled=0.05)
+    assert answered > 80_000
     assert attempts > 100_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000, "KiB"
