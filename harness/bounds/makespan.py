@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from functools import lru_cache
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness.bounds.policies import RequestTime
 from harness.bounds.thinning import thinned
+from harness.simulation.dispatch import windowed
 
 Array = NDArray[np.float64]
 
@@ -29,15 +29,13 @@ def gather_total(request: RequestTime, requests: int, batch_size: int) -> float:
 def window_total(request: RequestTime, requests: int, in_flight: int) -> tuple[float, float]:
     """Expected seconds of `requests` requests, `in_flight` at any time, and the standard error of it.
 
-    List scheduling, simulated with the same draws for every policy: the next request begins where one has ended. As
-    many at once as there are need no simulation.
+    Simulated with the same draws for every policy. As many at once as there are need no simulation.
     """
     if request.never:
         return math.inf, 0.0
     if in_flight >= requests:
         return request.expected_max(requests), 0.0
-    uniforms = _uniforms(requests)
-    totals = np.array([_list_scheduled(row.tolist(), in_flight) for row in request.quantiles(uniforms)])
+    totals = windowed(request.quantiles(_uniforms(requests)), in_flight)
     return float(totals.mean()), float(totals.std(ddof=1) / math.sqrt(totals.size))
 
 
@@ -45,14 +43,6 @@ def window_total(request: RequestTime, requests: int, in_flight: int) -> tuple[f
 def _uniforms(requests: int) -> Array:
     workloads = max(_FEWEST, min(_MOST, _DRAWS // requests))
     return np.random.default_rng(_SEED).random((workloads, requests))
-
-
-def _list_scheduled(times: list[float], in_flight: int) -> float:
-    free = times[:in_flight]
-    heapq.heapify(free)
-    for time in times[in_flight:]:
-        heapq.heapreplace(free, free[0] + time)
-    return max(free)
 
 
 def window_estimate(request: RequestTime, requests: int, in_flight: int) -> float:

@@ -25,7 +25,7 @@ from harness.strategies import ADAPTER, Played, memory_of
 pytestmark = pytest.mark.bench
 
 BATCH, PAIRS, WARM_UP, TARGET_MS = 25, 400, 20, 0.2
-#: Order statistics of 400 between which the median lies with 95 %, whatever the distribution: 200 -+ 1.96 sqrt(400) / 2.
+#: Order statistics of 400 between which the median lies with 95 %: 200 -+ 1.96 sqrt(400) / 2, whatever they follow.
 LOW, MIDDLE, HIGH = 180, 200, 220
 ARGUMENTS = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
