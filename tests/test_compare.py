@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.statistics import LogRatio, excludes_one, holm, log_ratio
+from harness.analysis.statistics import Estimate, LogRatio, excludes_one, holm, log_ratio
 from harness.compare import compare, compare_two_cells
 from harness.errors import UserError
 from tests.folders import Totals, made
@@ -59,7 +59,9 @@ def test_a_speedup_passes(runs):
 def test_one_trial_decides_nothing(runs):
     """And says how to decide."""
     found = runs({"a": [[10.0]]}, {"a": [[20.0]]})
-    assert found.cells[0].verdict == "not decided: 1 trial, run with trials=10 or more"
+    assert (
+        found.cells[0].verdict == "not decided: 1 trial in common, and an interval needs 3; run with trials=10 or more"
+    )
     assert found.exit_code == 0
 
 
@@ -247,7 +249,7 @@ def test_the_smallest_change_is_found_in_four_of_five():
     rng = np.random.default_rng(3)
     base = rng.normal(100, 10, (4000, 20))
     error = np.sqrt(2) * 0.1 / np.sqrt(20)
-    change = LogRatio(0.0, error, 38).smallest_change()
+    change = LogRatio(Estimate(0.0, error, 38)).smallest_change()
     found = 0
     for row, other in zip(base, rng.normal(100, 10, (4000, 20)) * (1 + change), strict=True):
         ratio = log_ratio(other.tolist(), row.tolist(), paired=False)

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.analysis import statistics
 from harness.analysis.bounds import bounds_beside
-from harness.analysis.columns import BOOLEANS, INTEGERS, Columns, Floats, read, tables
+from harness.analysis.columns import BOOLEANS, INTEGERS, Columns, Floats, Ints, read, tables
 from harness.analysis.effects import add_effects, short_answers
 from harness.analysis.profiles import profiles_of
 from harness.analysis.speedups import add_speedups
@@ -133,6 +133,7 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
     failures.pop("ok", None)
     good = part.ok & (part.latency_s <= about["slo_s"])
     interval = statistics.mean_interval(totals)
+    clusters, heard = _clusters(np.stack([part.trial, part.batch], axis=1)), ~np.isnan(part.ttft_s)
     return {
         "cell": about["cell"],
         "strategy": about["strategy"],
@@ -158,9 +159,11 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
             "ci95": statistics.pair(interval),
             "per_trial": totals,
         },
-        "batch_s": _spread(np.array([makespan for makespan, _ in makespans.values()])),
-        "latency_s": _spread(part.latency_s),
-        "ttft_s": _spread(part.ttft_s[~np.isnan(part.ttft_s)]),
+        "batch_s": _spread(
+            np.array([makespan for makespan, _ in makespans.values()]), _clusters(np.array([*makespans]))
+        ),
+        "latency_s": _spread(part.latency_s, clusters),
+        "ttft_s": _spread(part.ttft_s[heard], clusters[heard]),
     }
 
 
@@ -179,10 +182,23 @@ def _costs(part: Columns) -> dict[str, Any]:
     }
 
 
-def _spread(values: Floats) -> dict[str, float | None]:
+def _clusters(places: Ints) -> Ints:
+    """What belongs together, of rows of trial and batch: whole trials, or whole batches where there are few trials."""
+    if len(np.unique(places[:, 0])) >= statistics.FEWEST_FOR_RATIO:
+        return np.asarray(places[:, 0])
+    _, index = np.unique(places, axis=0, return_inverse=True)
+    return np.asarray(index.reshape(-1))
+
+
+def _spread(values: Floats, clusters: Ints) -> dict[str, Any]:
+    """Quantiles in seconds, and the intervals of those that have one."""
     if not len(values):
         return dict.fromkeys(_SPREAD)
-    return {name: _rounded(np.quantile(values, share)) for name, share in _SPREAD.items()}
+    intervals = {
+        name: statistics.pair(statistics.quantile_interval(values, clusters, share)) for name, share in _SPREAD.items()
+    }
+    found = {name: _rounded(np.quantile(values, share)) for name, share in _SPREAD.items()}
+    return {**found, "ci95": {name: pair for name, pair in intervals.items() if pair is not None}}
 
 
 def _quantile_rows(name: str, part: Columns) -> list[tuple[Any, ...]]:

@@ -103,9 +103,8 @@ def _compared(name: str, old: Mapping[str, Any], new: Mapping[str, Any], limit: 
     ratio = statistics.log_ratio(ours, theirs, paired=pair.paired)
     same = pair.paired and list(ours) == list(theirs)
     trials = (len(theirs), len(ours))
-    decisive = (
-        "equal" if same else f"not decided: {min(trials)} trial{'s' * (min(trials) != 1)}, run with trials=10 or more"
-    )
+    reason = statistics.why_no_ratio(ours, theirs, paired=pair.paired)
+    decisive = "equal" if same else f"not decided: {reason}; run with trials={_advised(min(trials))} or more"
     cell = CellComparison(
         cell=name,
         base_s=round(base_s, 9),
@@ -121,8 +120,12 @@ def _compared(name: str, old: Mapping[str, Any], new: Mapping[str, Any], limit: 
         smallest_change=None if ratio is None or same else round(ratio.smallest_change(), 9),
         reasons=_worse(pair, limit),
     )
-    either = 1.0 if ratio is None else min(1.0, 2 * min(ratio.p_above(), 1 - ratio.p_above()))
-    return cell, 1.0 if same else either
+    return cell, 1.0 if same or ratio is None else ratio.p_differs()
+
+
+def _advised(trials: int) -> int:
+    """How many trials to try where so many decided nothing."""
+    return 10 if trials < 10 else 2 * trials
 
 
 def _worse(pair: _Pair, limit: float) -> tuple[str, ...]:

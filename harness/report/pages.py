@@ -16,11 +16,14 @@ from harness.report.tables import (
     BOUNDS,
     COSTS,
     HEADER,
+    TAILS,
     bound_rows,
     cost_rows,
+    doubts,
     fault_rows,
     headline_rows,
     markdown,
+    tail_rows,
     why_no_bounds,
 )
 from harness.report.verdict import published_rows, spread_of_one_run, verdict
@@ -82,6 +85,7 @@ def _context(folder: RunFolder, summary: Mapping[str, Any], tables: Any, figures
     named: dict[str, Sequence[Sequence[Any]]] = {
         "faults": fault_rows(summary),
         "cells": [HEADER, *headline_rows(summary)],
+        "tails": _headed(TAILS, tail_rows(summary)),
         "costs": _headed(COSTS, cost_rows(summary)),
         "bounds": _headed(BOUNDS, bound_rows(summary)),
         "published": published_rows(summary),
@@ -96,6 +100,7 @@ def _context(folder: RunFolder, summary: Mapping[str, Any], tables: Any, figures
         "figures": figures,
         "tables": tables_of,
         "inline": [name for name, rows in tables_of.items() if len(rows) <= _MOST_ROWS],
+        "doubts": doubts(summary),
         "why_no_bounds": why_no_bounds(summary),
         "provenance": _provenance(manifest, summary),
         "failed_cells": manifest.get("failed_cells", {}),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analysis.effects import brief, standings
+from harness.analysis.statistics import FEWEST_FOR_RATIO
 
 HEADER = (
     "cell",
@@ -30,6 +31,25 @@ COSTS = (
     "of them too soon",
     "tokens wasted",
     "attempt time unused, s per request",
+)
+
+#: Each quantile with its interval, where it has one.
+TAILS = (
+    "cell",
+    "batch p50, s",
+    "batch p90, s",
+    "request p50, s",
+    "request p99, s",
+    "request p99.9, s",
+    "TTFT p99, s",
+)
+_TAILS = (
+    ("batch_s", "p50"),
+    ("batch_s", "p90"),
+    ("latency_s", "p50"),
+    ("latency_s", "p99"),
+    ("latency_s", "p999"),
+    ("ttft_s", "p99"),
 )
 
 BOUNDS = (
@@ -87,6 +107,27 @@ def cost_rows(summary: Mapping[str, Any]) -> list[Row]:
                 )
             )
     return rows
+
+
+def tail_rows(summary: Mapping[str, Any]) -> list[Row]:
+    """One row per cell under TAILS; none for summaries of before quantiles had intervals."""
+    rows: list[Row] = []
+    for cell in summary["cells"]:
+        if "ci95" in cell["latency_s"]:
+            spreads = [(cell[quantity], name) for quantity, name in _TAILS]
+            rows.append((cell["cell"], *(_quantile(spread, name) for spread, name in spreads)))
+    return rows
+
+
+def _quantile(spread: Mapping[str, Any], name: str) -> str:
+    pair = spread.get("ci95", {}).get(name)
+    return number(spread[name], 2) + ("" if pair is None else f" {interval(pair, 2)}")
+
+
+def doubts(summary: Mapping[str, Any]) -> list[str]:
+    """Why speedups of whole trials have no interval, by cell; that there are too few trials is a warning of its own."""
+    found = [(cell["cell"], cell["trials"], cell["speedup"].get("why_not")) for cell in summary["cells"]]
+    return [f"{name}: {reason}" for name, trials, reason in found if reason and trials >= FEWEST_FOR_RATIO]
 
 
 def bound_rows(summary: Mapping[str, Any]) -> list[Row]:

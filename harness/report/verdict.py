@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analysis.effects import Standing, ranked, standings
-from harness.analysis.statistics import mean
+from harness.analysis.statistics import FEWEST_FOR_RATIO, mean
 from harness.report.published import PUBLISHED_TOTALS, SOURCE, most_alike
 from harness.report.tables import interval, number
 
@@ -38,10 +38,18 @@ def verdict(summary: Mapping[str, Any]) -> str:
     sentence = "; ".join(
         _compared(cell, reference if i == 0 else None) + _failures(cell, base) for i, cell in enumerate(shown)
     )
-    ending = f" over {_trials(shown[0])}."
+    certainty = _certainty(shown)
+    ending = f"{', ' if certainty else ' '}{certainty}over {_trials(shown[0])}."
     if shown[0]["trials"] == 1:
         ending += " One trial proves little: a handful of stuck requests decides it."
     return sentence + ending
+
+
+def _certainty(shown: Sequence[Mapping[str, Any]]) -> str:
+    """Whether all that is said may be believed; what may not has said so itself."""
+    if not all(cell["speedup"]["significant"] for cell in shown):
+        return ""
+    return "a significant difference " if len(shown) == 1 else "all differences significant "
 
 
 def _standing(found: Sequence[Standing]) -> str:
@@ -78,7 +86,9 @@ def _compared(cell: Mapping[str, Any], reference: str | None) -> str:
     if reference is not None:
         text += f" as {reference}" if size == "1.0x" else f" than {reference}"
     if speedup["ci95"] is None:
-        return text
+        # That one trial proves little is said at the end of the sentence.
+        reason = speedup.get("why_not") if cell["trials"] >= FEWEST_FOR_RATIO else None
+        return f"{text} (no interval: {reason})" if reason else text
     low, high = speedup["ci95"] if factor >= 1 else [1 / speedup["ci95"][1], 1 / speedup["ci95"][0]]
     return f"{text} {interval([low, high], 1)}" + ("" if speedup["significant"] else ", which is not significant")
 

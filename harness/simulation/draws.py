@@ -38,40 +38,33 @@ class FromProfile:
     def __init__(self, profile: Profile, seed: int, *, tokens: int | None = None) -> None:
         _refuse(profile)
         self._profile = profile
-        self._rng = _generator(seed)
+        self._first, self._further = _generators(seed)
         self._gaps = (tokens or profile.output_tokens) - 1
 
     def first_attempts(self, first: int, count: int) -> Pair:  # noqa: ARG002 - every row is a new draw
-        """Independent of each other."""
-        profile = self._profile
-        begins = self._sum(np.zeros(count), [(profile.headers, 1), (profile.first_content, 1)])
-        ends = self._sum(begins.copy(), [(profile.between_tokens, self._gaps), (profile.end, 1)])
-        if profile.faults:
-            self._strike(begins, ends)
-        return begins, ends
+        """The same for all strategies that are simulated with the same seed and sizes, as in virtual time."""
+        return self._attempts(count, self._first)
 
     def further(self, rows: Ints, numbers: Ints) -> Pair:  # noqa: ARG002 - as above
-        """As the first ones."""
-        return self.first_attempts(0, rows.size)
+        """Independent of each other and of the first ones."""
+        return self._attempts(rows.size, self._further)
 
-    def _sum(self, times: Floats, steps: Sequence[tuple[Distribution, int]]) -> Floats:
-        """Add to times, in place, independent draws of each step, so many of it."""
-        constant = sum(step.value * number for step, number in steps if isinstance(step, Constant))
-        if constant:
-            times += constant
-        for step, number in steps:
-            for _ in range(0 if isinstance(step, Constant) else number):
-                times += sample(step, times.size, self._rng)
-        return times
+    def _attempts(self, count: int, rng: np.random.Generator) -> Pair:
+        profile = self._profile
+        begins = _add(np.zeros(count), [(profile.headers, 1), (profile.first_content, 1)], rng)
+        ends = _add(begins.copy(), [(profile.between_tokens, self._gaps), (profile.end, 1)], rng)
+        if profile.faults:
+            self._strike(begins, ends, rng)
+        return begins, ends
 
-    def _strike(self, begins: Floats, ends: Floats) -> None:
+    def _strike(self, begins: Floats, ends: Floats, rng: np.random.Generator) -> None:
         """At most one fault for each attempt, as in the mock: a range of one uniform draw for each fault."""
-        dice = self._rng.random(begins.size)
+        dice = rng.random(begins.size)
         struck = np.flatnonzero(dice < sum(fault.probability for fault in self._profile.faults))
         left = dice[struck]
         for fault in self._profile.faults:
             here = (left >= 0) & (left < fault.probability)
-            late = delay_of(fault, int(here.sum()), self._rng)
+            late = delay_of(fault, int(here.sum()), rng)
             begins[struck[here]] += late
             ends[struck[here]] += late
             left = np.where(here, -1.0, left - fault.probability)
@@ -119,25 +112,41 @@ class FromTimes:
         if not len(times):
             raise ValueError("times: at least one is needed")
         self._times = np.asarray(times, dtype=np.float64)
-        self._rng = _generator(seed)
+        self._first, self._further = _generators(seed)
         self._rest_s = rest_s
 
     def first_attempts(self, first: int, count: int) -> Pair:  # noqa: ARG002 - every row is a new draw
-        """Independent of each other."""
-        begins = self._times[self._rng.integers(self._times.size, size=count)]
-        return begins, begins + self._rest_s
+        """The same for all strategies that are simulated with the same seed and sizes."""
+        return self._attempts(count, self._first)
 
     def further(self, rows: Ints, numbers: Ints) -> Pair:  # noqa: ARG002 - as above
-        """As the first ones."""
-        return self.first_attempts(0, rows.size)
+        """Independent of each other and of the first ones."""
+        return self._attempts(rows.size, self._further)
+
+    def _attempts(self, count: int, rng: np.random.Generator) -> Pair:
+        begins = self._times[rng.integers(self._times.size, size=count)]
+        return begins, begins + self._rest_s
 
 
-def _generator(seed: int) -> np.random.Generator:
-    # Draws are most of a simulated request, and this generator takes two thirds of the time of NumPy's default one.
-    return np.random.Generator(np.random.SFC64(seed))
+def _add(times: Floats, steps: Sequence[tuple[Distribution, int]], rng: np.random.Generator) -> Floats:
+    """Add to times, in place, independent draws of each step, so many of it."""
+    constant = sum(step.value * number for step, number in steps if isinstance(step, Constant))
+    if constant:
+        times += constant
+    for step, number in steps:
+        for _ in range(0 if isinstance(step, Constant) else number):
+            times += sample(step, times.size, rng)
+    return times
 
 
 def _refuse(profile: Profile) -> None:
     reason = why_not_profile(profile)
     if reason is not None:
         raise UserError(f"{profile.name} cannot be simulated: {reason}; run it in virtual time")
+
+
+def _generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
+    """One for first attempts and one for the others, so that all strategies begin with the same first attempts."""
+    # Draws are most of a simulated request, and this generator takes two thirds of the time of NumPy's default one.
+    first, further = (np.random.Generator(np.random.SFC64(one)) for one in np.random.SeedSequence(seed).spawn(2))
+    return first, further

@@ -113,4 +113,10 @@ def test_without_its_reference_a_cell_has_no_speedup():
     axes = {"strategy": "b", "profile": "y"}
     cells = [{"cell": "b,y", "axes": axes, "seeds": [0], "total_s": {"mean": 1.0, "per_trial": [1.0]}}]
     add_speedups(cells, "a,x")
-    assert cells[0]["speedup"] == {"reference": None, "mean": None, "ci95": None, "significant": None}
+    assert cells[0]["speedup"] == {
+        "reference": None,
+        "mean": None,
+        "ci95": None,
+        "significant": None,
+        "why_not": None,
+    }

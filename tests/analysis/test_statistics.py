@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.statistics import excludes_one, mean, mean_interval, ratio_interval
+from harness.analysis.statistics import (
+    estimate,
+    excludes_one,
+    mean,
+    mean_interval,
+    quantile_interval,
+    ratio_interval,
+)
 
 VALUES = [93.0, 101.0, 88.5, 97.25, 110.0]
 
@@ -74,3 +81,35 @@ def test_unpaired_ratios_use_welchs_freedom():
     freedom = sum(relative) ** 2 / (relative[0] ** 2 / 2 + relative[1] ** 2 / 2)
     half = stats.t.ppf(0.975, freedom) * sum(relative) ** 0.5
     assert found == pytest.approx((12 / 5.5 * np.exp(-half), 12 / 5.5 * np.exp(half)))
+
+
+def test_skewness_is_corrected_as_hall_does():
+    """Against his formula written down for one sample; below ten values it is Student's t."""
+    values = [1.0, 2, 2, 3, 3, 3, 4, 4, 6, 12]
+    n, center, error = len(values), np.mean(values), stats.sem(values)
+    a = stats.skew(values, bias=False) / np.sqrt(n)
+    t = stats.t.ppf(0.975, n - 1)
+    inverse = [3 / a * (np.cbrt(1 + a * (x - a / 6)) - 1) for x in (t, -t)]
+    assert mean_interval(values) == pytest.approx((center - error * inverse[0], center - error * inverse[1]))
+    nine = values[1:]
+    assert mean_interval(nine) == pytest.approx(stats.t.interval(0.95, 8, loc=np.mean(nine), scale=stats.sem(nine)))
+
+
+def test_a_p_value_is_that_of_the_interval():
+    """At the lower end of a 95 % interval one side has 2.5 %, corrected for skewness or not."""
+    for values in (VALUES, [1.0, 2, 2, 3, 3, 3, 4, 4, 6, 12]):
+        found = estimate(values)
+        assert found is not None
+        assert found.p_above(found.interval()[0]) == pytest.approx(0.025)
+        assert found.p_above(found.interval()[1]) == pytest.approx(0.975)
+
+
+def test_the_interval_of_a_quantile_is_read_off_the_quantiles():
+    """Woodruff's: the share below the median varies from trial to trial; by hand for three of them."""
+    values = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] * 4)
+    clusters = np.repeat([0, 1, 2, 3], 12)
+    assert quantile_interval(values, clusters, 0.5) == (6.5, 6.5)
+    moved = values + np.repeat([0.0, 1, 0, -1], 12)
+    shares = np.array([(moved[clusters == c] <= 6.5).mean() for c in range(4)])
+    half = stats.t.ppf(0.975, 3) * shares.std(ddof=1) / 2
+    assert quantile_interval(moved, clusters, 0.5) == pytest.approx(np.quantile(moved, [0.5 - half, 0.5 + half]))

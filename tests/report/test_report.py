@@ -18,19 +18,21 @@ from harness.plots import (
 from harness.plots.base import seconds
 from harness.report import headline_text, published_text, verdict, write_report
 from harness.report.published import most_alike
-from harness.report.tables import bound_rows, cost_rows, why_no_bounds
+from harness.report.tables import bound_rows, cost_rows, doubts, tail_rows, why_no_bounds
 from harness.storage import RunFolder
 from tests.folders import PROFILE, STRATEGY, Totals, data, made
 
 TWELVE: Totals = {"slow": [[9.0 + i, 11.0] for i in range(12)], "fast": [[2.0, 3.0 + i / 10] for i in range(12)]}
 
-TABLES = ("cells", "batches", "costs", "bounds")
+TABLES = ("cells", "batches", "costs", "bounds", "tails")
 
 
 def test_the_verdict_gives_factor_interval_and_trials(tmp_path: Path):
     """293/70.2..: the sentence a reader takes away."""
     summary = made(tmp_path / "run", TWELVE).summary()
-    assert re.fullmatch(r"fast is 4\.6x faster than slow \[4\.\d, 4\.\d\] over 12 trials\.", verdict(summary))
+    assert re.fullmatch(
+        r"fast is 4\.6x faster than slow \[4\.\d, 4\.\d\], a significant difference over 12 trials\.", verdict(summary)
+    )
 
 
 def test_a_verdict_from_one_trial_warns(tmp_path: Path):
@@ -103,6 +105,33 @@ def test_cost_and_bounds_stand_beside_the_totals(tmp_path: Path):
     assert why_no_bounds(summary) == []
 
 
+def test_quantiles_stand_with_their_intervals(tmp_path: Path):
+    """24 batches of 12 trials have a median with its interval, and too thin a tail for one of the 90th percentile."""
+    slow, fast = tail_rows(made(tmp_path / "run", TWELVE).summary())
+    assert re.fullmatch(r"\d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\]", slow[1])
+    assert re.fullmatch(r"\d+\.\d\d", slow[2])
+    assert fast[0] == "fast"
+
+
+def test_a_speedup_without_an_interval_says_why(tmp_path: Path):
+    """In the verdict and below the table: one of twelve trials differs, the others are equal."""
+    totals: Totals = {"a": [[10.0 + i] for i in range(12)], "b": [[5.0], *([10.0 + i] for i in range(1, 12))]}
+    folder = made(tmp_path / "run", totals)
+    assert doubts(folder.summary()) == ["b: only 1 of 12 trials differs"]
+    assert "(no interval: only 1 of 12 trials differs)" in verdict(folder.summary())
+    write_report(folder, tmp_path / "out")
+    for page in ("report.md", "index.html"):
+        assert "Speedups without an interval: b: only 1 of 12 trials differs." in (tmp_path / "out" / page).read_text()
+
+
+def test_equal_totals_are_no_interval_of_no_width(tmp_path: Path):
+    """No seed of these told them apart; another may."""
+    totals: Totals = {"a": [[10.0 + i] for i in range(12)], "b": [[10.0 + i] for i in range(12)]}
+    speedup = made(tmp_path / "run", totals).summary()["cells"][1]["speedup"]
+    assert (speedup["mean"], speedup["ci95"], speedup["significant"]) == (1.0, None, False)
+    assert speedup["why_not"] == "none of 12 trials differs"
+
+
 def test_summaries_of_before_there_were_costs_are_still_reported(tmp_path: Path):
     """Without the tables that they have nothing for."""
     folder = made(tmp_path / "run", TWELVE)
@@ -112,6 +141,8 @@ def test_summaries_of_before_there_were_costs_are_still_reported(tmp_path: Path)
     for cell in old["cells"]:
         for key in ("attempts", "abandoned", "false_restarts", "tokens_wasted", "wasted_s", "bounds"):
             del cell[key]
+        for key in ("batch_s", "latency_s", "ttft_s"):
+            del cell[key]["ci95"]
     results.write_summary(old)
     write_report(results, tmp_path / "out")
     assert {path.stem for path in (tmp_path / "out" / "tables").iterdir()} == {"cells", "batches"}
@@ -142,7 +173,7 @@ def test_rebuilding_gives_equal_bytes(tmp_path: Path):
     write_report(folder, tmp_path / "1")
     write_report(folder, tmp_path / "2")
     files = [path for path in (tmp_path / "1").rglob("*") if path.is_file()]
-    assert len(files) == 12
+    assert len(files) == 13
     for path in files:
         assert path.read_bytes() == (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes(), path.name
 
