@@ -18,6 +18,7 @@ from harness.analysis.profiles import profiles_of
 from harness.analysis.speedups import add_speedups
 from harness.analysis.warnings import warnings
 from harness.errors import UserError
+from harness.profiles import Profile
 from harness.records import SCHEMA_VERSION
 from harness.storage import BATCHES, QUANTILES, RunFolder
 
@@ -54,7 +55,9 @@ def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
     manifest = folder.manifest()
     profiles = profiles_of(folder)
     bounds_of = bounds_beside(folder, profiles)
-    cells, batch_rows, quantile_rows, incomplete = [], [], [], {}
+    cells, batch_rows, quantile_rows = [], [], []
+    incomplete: dict[str, int] = {}
+    held_up: dict[str, float] = {}
     for about in manifest["cells"]:
         name = about["cell"]
         if name not in columns.cells:
@@ -64,6 +67,8 @@ def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
         cell = _cell(about, part, makespans)
         cell["short"] = short_answers(about, part, profiles.get(about["profile"]))
         cell["bounds"] = bounds_of(about) if bounds else None
+        if about["target"] != "mock" or _changes(profiles.get(about["profile"])):
+            held_up[name] = _held_up(part.latency_s)
         incomplete[name] = len(set(part.trial.tolist())) - cell["trials"]
         cells.append(cell)
         batch_rows += [
@@ -81,7 +86,13 @@ def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
         "time_scale": manifest["time_scale"],
         "reference": manifest["reference"],
         "cells": cells,
-        "warnings": warnings(cells, incomplete, manifest.get("server_timing")),
+        "warnings": warnings(
+            cells,
+            incomplete,
+            server_timing=manifest.get("server_timing"),
+            client_timing=manifest.get("client_timing"),
+            held_up=held_up,
+        ),
     }
     folder.write_summary(summary)
     folder.write_text(BATCHES, _csv(("cell", "trial", "batch", "makespan_s", "failed"), batch_rows))
@@ -165,6 +176,19 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
         "latency_s": _spread(part.latency_s, clusters),
         "ttft_s": _spread(part.ttft_s[heard], clusters[heard]),
     }
+
+
+def _changes(profile: Profile | None) -> bool:
+    """Whether a server answers otherwise at other times, because of its load or for a spell."""
+    return profile is not None and not (
+        profile.load.is_unlimited and all(fault.sticky != "window" for fault in profile.faults)
+    )
+
+
+def _held_up(seconds: Floats) -> float:
+    """The share of all time that the slowest hundredth took."""
+    slowest = np.sort(seconds)[-max(1, len(seconds) // 100) :]
+    return float(slowest.sum() / total) if (total := seconds.sum()) else 0.0
 
 
 def _costs(part: Columns) -> dict[str, Any]:

@@ -9,20 +9,33 @@ from harness.analysis.statistics import FEWEST_FOR_RATIO
 
 FEW_TRIALS = 10
 DOMINANT_SHARE = 0.5
+#: Of the slowest hundredth of the requests in all request time.
+OMISSION_SHARE = 0.2
 
 Warning_ = dict[str, str]
 
 
 def warnings(
-    cells: Sequence[Mapping[str, Any]], incomplete: Mapping[str, int], server_timing: Mapping[str, Any] | None = None
+    cells: Sequence[Mapping[str, Any]],
+    incomplete: Mapping[str, int],
+    *,
+    server_timing: Mapping[str, Any] | None = None,
+    client_timing: Mapping[str, Any] | None = None,
+    held_up: Mapping[str, float] | None = None,
 ) -> list[Warning_]:
-    """Warnings about a summary's cells; `incomplete` counts trials that a cell lost, `server_timing` is in seconds."""
+    """Warnings about a summary's cells.
+
+    `incomplete` counts trials that a cell lost, timings are in seconds, and `held_up` is the share of all request time
+    that the slowest hundredth took, for cells whose server does not answer alike at all times.
+    """
     return [
         *_few_trials(cells),
         *_dominated(cells),
         *_failures_differ(cells),
         *_incomplete(incomplete),
-        *_server_late(server_timing),
+        *_late("server_late", "the mock itself was late: one event", server_timing),
+        *_late("client_late", "the client's event loop was late: one timer", client_timing),
+        *_omitted(held_up or {}),
     ]
 
 
@@ -65,14 +78,33 @@ def _failures_differ(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
     return [{"code": "failures_differ", "message": text, "advice": "read totals together with failures"}]
 
 
-def _server_late(timing: Mapping[str, Any] | None) -> list[Warning_]:
+def _late(code: str, who: str, timing: Mapping[str, Any] | None) -> list[Warning_]:
     if timing is None or not timing["late"]:
         return []
     text = (
-        f"the mock itself was late: one event in a hundred by more than {timing['p99_s'] * 1000:.0f} ms "
+        f"{who} in a hundred by more than {timing['p99_s'] * 1000:.0f} ms "
         f"(limit {timing['limit_s'] * 1000:.0f} ms), which is in every time above"
     )
-    return [{"code": "server_late", "message": text, "advice": "fewer requests at once, or a machine with more cores"}]
+    return [{"code": code, "message": text, "advice": "fewer requests at once, or a machine with more cores"}]
+
+
+def _omitted(held_up: Mapping[str, float]) -> list[Warning_]:
+    """Coordinated omission (G. Tene, "How not to measure latency", 2013): a slow spell is met by few requests."""
+    worst = max(held_up, key=lambda name: held_up[name], default=None)
+    if worst is None or held_up[worst] < OMISSION_SHARE:
+        return []
+    text = (
+        f"coordinated omission is possible: the slowest hundredth of the requests took {held_up[worst]:.0%} of all "
+        f"request time in {worst}, and while they were under way others were not sent, so a slow spell of the server "
+        "is met by fewer requests than one that sends on"
+    )
+    return [
+        {
+            "code": "coordinated_omission",
+            "message": text,
+            "advice": "judge by totals, which hold all waiting, rather than by quantiles of single requests",
+        }
+    ]
 
 
 def _incomplete(incomplete: Mapping[str, int]) -> list[Warning_]:

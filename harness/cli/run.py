@@ -50,6 +50,7 @@ def play(experiment: Experiment, *, as_json: bool) -> int:
             ended=now(),
             failed_cells=result.failed_cells,
             server_timing=result.server_timing,
+            client_timing=result.client_timing,
         )
     _explain(result, experiment, folder)
     if next(folder.lines(), None) is None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from harness import clock, engines
 from harness.config import Cell, Experiment
 from harness.errors import UserError
 from harness.records import Outcome
+from harness.runner.lag import LoopLag
 from harness.runner.listener import Listener, Silent
 from harness.runner.targets import open_targets
 from harness.runner.trial import Ledger, Trial, TrialLimitError
@@ -39,6 +41,8 @@ class RunResult:
     interrupted: bool = False
     #: How late the mock's server was by its own log, in seconds; None without a server of its own.
     server_timing: dict[str, Any] | None = None
+    #: How late the client's own event loop was, in seconds; None in virtual time, where nothing is.
+    client_timing: dict[str, Any] | None = None
 
     @property
     def exit_code(self) -> int:
@@ -118,6 +122,7 @@ def _play_here(
     experiment: Experiment, units: list[_Unit], recorded: Recorded, *, keep: Keep, result: RunResult, listener: Listener
 ) -> None:
     """Play the units one after the other in this process, and keep each request as it ends."""
+    lag = LoopLag()
     with open_targets(experiment) as targets:
         for unit in units:
             if unit.cell.name in result.failed_cells:
@@ -125,8 +130,10 @@ def _play_here(
             ledger = Ledger(unit.cell, unit.trial, recorded, keep, replays=experiment.clock == "virtual")
             target = targets.of(unit.cell)
             trial = Trial(experiment, unit.cell, unit.trial, target, ledger=ledger, listener=listener)
-            _judge(unit, _play(trial, experiment.clock), result, listener)
+            main = trial.main if experiment.clock == "virtual" else partial(lag.around, trial.main)
+            _judge(unit, _play(main, trial.requests, experiment.clock), result, listener)
         result.server_timing = targets.server_timing()
+        result.client_timing = lag.timing()
 
 
 def _play_in_processes(
@@ -160,10 +167,12 @@ def _judge(unit: _Unit, reason: str | None, result: RunResult, listener: Listene
         listener.cell_failed(cell=unit.cell.name, trial=unit.trial, reason=reason)
 
 
-def _play(trial: Trial, clock_name: Literal["virtual", "real"]) -> str | None:
-    """Play one trial of one cell; the reason when it could not be played to its end."""
+def _play(
+    main: Callable[[], Coroutine[Any, Any, None]], requests: int, clock_name: Literal["virtual", "real"]
+) -> str | None:
+    """Play one trial of one cell, of so many requests; the reason when it could not be played to its end."""
     try:
-        clock.run(trial.main, clock=clock_name, livelock_limit=LIVELOCK_LIMIT + ITERATIONS * trial.requests)
+        clock.run(main, clock=clock_name, livelock_limit=LIVELOCK_LIMIT + ITERATIONS * requests)
     except (UserError, TooManyFailuresError):
         raise
     except TrialLimitError as error:

@@ -67,6 +67,43 @@ def test_a_server_that_was_late_itself_is_a_warning(tmp_path: Path, late: bool, 
     assert all("more than 32 ms (limit 20 ms)" in note["message"] for note in notes)
 
 
+@pytest.mark.parametrize(("late", "codes"), [(True, ["client_late"]), (False, [])])
+def test_a_client_that_was_late_itself_is_a_warning(tmp_path: Path, late: bool, codes: list[str]):
+    """A loop that is busy stamps everything late; in virtual time there is none."""
+    folder = made(tmp_path / "run", {"a": [[1.0]] * 12, "b": [[1.0]] * 12})
+    assert "client_late" not in {note["code"] for note in folder.summary()["warnings"]}
+    timing = {"p50_s": 0.001, "p99_s": 0.09, "max_s": 0.4, "limit_s": 0.05, "late": late}
+    folder.update_manifest(client_timing=timing)
+    notes = [note for note in summarise(folder)["warnings"] if note["code"] == "client_late"]
+    assert [note["code"] for note in notes] == codes
+    assert all("more than 90 ms (limit 50 ms)" in note["message"] for note in notes)
+
+
+LOADED = {"name": "p", "load": {"slots": 8}}
+SPELLS = {"name": "p", "faults": [{"kind": "correlated_outage", "probability": 0.1, "window_s": 2}]}
+
+
+@pytest.mark.parametrize(
+    ("about", "changes", "slowest_s", "omitted"),
+    [
+        ({"target": "openai"}, {"profiles": []}, 60.0, True),
+        ({}, {"profiles": [LOADED]}, 60.0, True),
+        ({}, {"profiles": [SPELLS]}, 60.0, True),
+        ({}, {}, 60.0, False),
+        ({"target": "openai"}, {"profiles": []}, 2.0, False),
+    ],
+    ids=["a real API", "a server with slots", "a server with spells", "the same at any time", "no tail"],
+)
+def test_coordinated_omission_is_a_warning_where_it_is_possible(tmp_path, about, changes, slowest_s, omitted):
+    """A request of 60 s among 99 of 1 s holds others up; it matters if the server answers otherwise at other times."""
+    batches = [*[1.0] * 99, slowest_s]
+    folder = made(tmp_path / "run", {"a": [batches] * 10}, about={"a": about}, **changes)
+    (note,) = [n for n in folder.summary()["warnings"] if n["code"] == "coordinated_omission"] or [None]
+    assert (note is not None) is omitted
+    if note is not None:
+        assert "the slowest hundredth of the requests took 38% of all request time in a" in note["message"]
+
+
 def test_every_warning_comes_with_advice(tmp_path: Path):
     """One trial of 1,000 s among ones of 10 s is named."""
     folder = made(tmp_path / "run", {"a": [[1000.0]] + [[10.0]] * 11, "b": [[1.0]] * 12})

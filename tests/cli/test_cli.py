@@ -259,9 +259,11 @@ def test_the_mock_is_started_and_stopped_for_a_run_in_real_time(harness, monkeyp
     assert code == 0, err
     summary = json.loads(Path("run/summary.json").read_text())
     assert (summary["clock"], summary["network"], summary["cells"][0]["failed"]) == ("real", "tcp", 0)
-    timing = json.loads(Path("run/manifest.json").read_text())["server_timing"]
-    assert 0 <= timing["p50_s"] <= timing["p99_s"] <= timing["max_s"]
-    assert timing["late"] == ("server_late" in {note["code"] for note in summary["warnings"]})
+    manifest = json.loads(Path("run/manifest.json").read_text())
+    for who in ("server", "client"):
+        timing = manifest[f"{who}_timing"]
+        assert 0 <= timing["p50_s"] <= timing["p99_s"] <= timing["max_s"]
+        assert timing["late"] == (f"{who}_late" in {note["code"] for note in summary["warnings"]})
 
 
 def test_an_interrupted_run_in_real_time_keeps_its_whole_batches(harness):

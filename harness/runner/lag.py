@@ -1,0 +1,46 @@
+"""How late the client itself was: an event loop that is busy stamps everything late."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from array import array
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+
+#: Seconds between two looks, and the lateness of one look in a hundred from which times are in doubt.
+EVERY_S, LIMIT_S = 0.02, 0.05
+
+
+class LoopLag:
+    """Samples by how much a timer of the loop fires after its time, while something runs on it."""
+
+    def __init__(self) -> None:
+        self._late = array("d")
+
+    async def around(self, main: Callable[[], Awaitable[None]]) -> None:
+        """Run `main` and sample beside it."""
+        sampler = asyncio.create_task(self._sample())
+        try:
+            await main()
+        finally:
+            sampler.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sampler
+
+    async def _sample(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = clock() + EVERY_S
+            await asyncio.sleep(EVERY_S)
+            self._late.append(max(0.0, clock() - due))
+
+    def timing(self) -> dict[str, Any] | None:
+        """p50_s, p99_s and max_s of the lateness, the limit_s, and whether it was `late`; None without a sample."""
+        if not self._late:
+            return None
+        p50, p99, most = np.quantile(np.array(self._late), [0.5, 0.99, 1]).tolist()
+        seconds = {"p50_s": p50, "p99_s": p99, "max_s": most, "limit_s": LIMIT_S}
+        return {name: round(value, 6) for name, value in seconds.items()} | {"late": p99 > LIMIT_S}
