@@ -92,6 +92,7 @@ def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
             server_timing=manifest.get("server_timing"),
             client_timing=manifest.get("client_timing"),
             held_up=held_up,
+            precision=manifest.get("precision"),
         ),
     }
     folder.write_summary(summary)

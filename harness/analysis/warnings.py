@@ -22,11 +22,13 @@ def warnings(
     server_timing: Mapping[str, Any] | None = None,
     client_timing: Mapping[str, Any] | None = None,
     held_up: Mapping[str, float] | None = None,
+    precision: Mapping[str, Any] | None = None,
 ) -> list[Warning_]:
     """Warnings about a summary's cells.
 
     `incomplete` counts trials that a cell lost, timings are in seconds, and `held_up` is the share of all request time
-    that the slowest hundredth took, for cells whose server does not answer alike at all times.
+    that the slowest hundredth took, for cells whose server does not answer alike at all times; `precision`
+    says how far `trials: auto` came.
     """
     return [
         *_few_trials(cells),
@@ -36,6 +38,7 @@ def warnings(
         *_late("server_late", "the mock itself was late: one event", server_timing),
         *_late("client_late", "the client's event loop was late: one timer", client_timing),
         *_omitted(held_up or {}),
+        *_imprecise(precision),
     ]
 
 
@@ -103,6 +106,23 @@ def _omitted(held_up: Mapping[str, float]) -> list[Warning_]:
             "code": "coordinated_omission",
             "message": text,
             "advice": "judge by totals, which hold all waiting, rather than by quantiles of single requests",
+        }
+    ]
+
+
+def _imprecise(precision: Mapping[str, Any] | None) -> list[Warning_]:
+    if precision is None or precision["worst"] is None:
+        return []
+    width, within = precision["width"], precision["within"]
+    if width is not None and width <= within:
+        return []
+    known = "has no interval" if width is None else f"is known to +-{width:.1%} only"
+    text = f"{precision['worst']} {known}, and +-{within:.1%} was wanted"
+    return [
+        {
+            "code": "not_precise",
+            "message": text,
+            "advice": "resume the run with more precision.max_trials or budget.max_requests",
         }
     ]
 

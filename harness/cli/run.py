@@ -10,7 +10,7 @@ import sys
 from harness.analysis import finish
 from harness.cli.commands import experiment_and_overrides, say, tell
 from harness.config import Experiment, combinations, compose
-from harness.runner import RunResult, check_target, run
+from harness.runner import RunResult, check_target, run_until_precise
 from harness.runner.budget import check
 from harness.runner.folder import open_folder
 from harness.runner.manifest import now
@@ -43,7 +43,7 @@ def play(experiment: Experiment, *, as_json: bool) -> int:
     tell(f"{experiment.name}: {experiment.describe()}\nrun folder: {folder.path}")
     result = RunResult(stopped="the command ended before its time")
     try:
-        result = run(experiment, folder, progress())
+        result, experiment = run_until_precise(experiment, folder, progress(), tell=tell)
     finally:
         folder.update_manifest(
             status=result.status,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass as plain_dataclass
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from harness.faults import AnyFault
@@ -19,6 +19,12 @@ _FORBID = ConfigDict(extra="forbid")
 Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
+
+
+def _number_or_auto(value: object) -> object:
+    if isinstance(value, str) and value != "auto":
+        raise ValueError("a number of trials, or auto")
+    return value
 
 
 def _plain_url(url: str | None) -> str | None:
@@ -49,6 +55,19 @@ class BudgetSettings:
 
 
 @dataclass(frozen=True, config=_FORBID)
+class PrecisionSettings:
+    """What `trials: auto` goes on for: half the 95 % interval of the metric, as a share of it, in every cell."""
+
+    metric: Literal["total", "speedup"] = "total"
+    within: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    max_trials: Count = 1000
+
+
+#: Trials that are played before `trials: auto` looks for the first time. Fewer let a lucky few end it too early.
+PILOT = 30
+
+
+@dataclass(frozen=True, config=_FORBID)
 class Settings:
     """One composed configuration, before the matrix is expanded. Times in seconds."""
 
@@ -62,7 +81,8 @@ class Settings:
     network: Literal["direct", "memory"] = "direct"
     time_scale: Positive = 1.0
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
-    trials: Count = 1
+    trials: Annotated[Count | Literal["auto"], BeforeValidator(_number_or_auto)] = 1
+    precision: PrecisionSettings = field(default_factory=PrecisionSettings)
     engine: Literal["auto", "local", "processes"] = "auto"
     matrix: dict[str, Any] = field(default_factory=dict)
     reference: str | None = None
@@ -97,21 +117,50 @@ class Experiment:
     reference: str
     words: tuple[str, ...]
     resolved: dict[str, Any] = field(repr=False)
+    #: How far `trials: auto` has come; None at its beginning, and for a fixed number.
+    reached: int | None = None
+
+    @property
+    def trials(self) -> int:
+        """How often each cell is played: the number of the settings, or as many as `trials: auto` asks for so far."""
+        if self.settings.trials != "auto":
+            return self.settings.trials
+        return min(self.most_trials, PILOT if self.reached is None else self.reached)
+
+    @property
+    def most_trials(self) -> int:
+        """How often each cell can be played at most: `trials: auto` ends where the budget does."""
+        if self.settings.trials != "auto":
+            return self.settings.trials
+        limit, most = self.settings.budget.max_requests, self.settings.precision.max_trials
+        return most if limit is None else max(1, min(most, limit // self._attempts_per_trial))
+
+    def going_on_to(self, trials: int) -> Experiment:
+        """The same experiment, played so often."""
+        return replace(self, reached=trials)
 
     @property
     def seeds(self) -> range:
         """Trial i uses seed + i."""
-        return range(self.settings.seed, self.settings.seed + self.settings.trials)
+        return range(self.settings.seed, self.settings.seed + self.trials)
 
     @property
     def requests(self) -> int:
         """Requests of all cells and trials together."""
-        return self.settings.trials * sum(len(cell.workload.requests) for cell in self.cells)
+        return self.trials * self.requests_per_trial
+
+    @property
+    def requests_per_trial(self) -> int:
+        """Requests of all cells in one trial."""
+        return sum(len(cell.workload.requests) for cell in self.cells)
+
+    @property
+    def _attempts_per_trial(self) -> int:
+        return sum(len(cell.workload.requests) * cell.strategy.http_attempts_at_most for cell in self.cells)
 
     def http_attempts_at_most(self) -> int:
         """The most HTTP attempts that the run can make: retries multiply."""
-        per_trial = sum(len(cell.workload.requests) * cell.strategy.http_attempts_at_most for cell in self.cells)
-        return self.settings.trials * per_trial
+        return self.most_trials * self._attempts_per_trial
 
     def tokens_at_most(self) -> int | None:
         """The most output tokens that the run can ask for; None without `workload.max_tokens`."""
@@ -122,6 +171,9 @@ class Experiment:
         """One line: how much will be played, and how."""
         settings = self.settings
         cells = f"{len(self.cells)} cell{'s' * (len(self.cells) != 1)}"
-        trials = f"{settings.trials} trial{'s' * (settings.trials != 1)}"
+        trials = f"{self.trials} trial{'s' * (self.trials != 1)}"
+        if settings.trials == "auto":
+            wanted = settings.precision
+            trials += f" and more until each {wanted.metric} is known within {wanted.within:.3g} of it"
         server = "the mock" if settings.target.kind == "mock" else settings.target.base_url or "the OpenAI API"
         return f"{cells} x {trials} x {settings.workload.name} requests, {self.clock} clock, against {server}"

@@ -3,6 +3,7 @@
 from harness.runner.core import RunResult, run
 from harness.runner.folder import open_folder
 from harness.runner.listener import Listener, Silent
+from harness.runner.precision import run_until_precise
 from harness.runner.targets import check_target
 
-__all__ = ["Listener", "RunResult", "Silent", "check_target", "open_folder", "run"]
+__all__ = ["Listener", "RunResult", "Silent", "check_target", "open_folder", "run", "run_until_precise"]

@@ -21,7 +21,7 @@ class Ceiling:
     def of(cls, experiment: Experiment) -> Ceiling:
         """The ceiling of an experiment: retries multiply, (max_retries + 1) x tenacity attempts a request."""
         return cls(
-            requests=experiment.requests,
+            requests=experiment.most_trials * experiment.requests_per_trial,
             http_attempts=experiment.http_attempts_at_most(),
             tokens=experiment.tokens_at_most(),
         )

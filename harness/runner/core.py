@@ -107,7 +107,7 @@ class _Played:
 
 def _units(experiment: Experiment, recorded: Recorded) -> list[_Unit]:
     """What still has to be played, trials outside."""
-    units = [_Unit(trial, cell) for trial in range(experiment.settings.trials) for cell in experiment.cells]
+    units = [_Unit(trial, cell) for trial in range(experiment.trials) for cell in experiment.cells]
     return [unit for unit in units if not Ledger.complete(unit.cell, unit.trial, recorded)]
 
 
@@ -154,7 +154,7 @@ def _play_in_processes(
             if unit.cell.name in result.failed_cells:
                 continue
             batches = len(unit.cell.workload.slices(unit.cell.batch_size))
-            trials = experiment.settings.trials
+            trials = experiment.trials
             listener.trial_started(cell=unit.cell.name, trial=unit.trial, trials=trials, batches=batches)
             for outcome in found.outcomes:
                 keep(outcome)

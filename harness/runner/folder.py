@@ -37,7 +37,7 @@ def open_folder(experiment: Experiment) -> RunFolder:
 
 
 #: Settings that do not change what a trial records, so a run may be resumed with others.
-_FREE_TO_CHANGE = frozenset({"out", "resume", "report", "engine", "max_failures", "budget", "trials"})
+_FREE_TO_CHANGE = frozenset({"out", "resume", "report", "engine", "max_failures", "budget", "trials", "precision"})
 
 
 def _settings_that_differ(before: dict[str, object], after: dict[str, object]) -> set[str]:

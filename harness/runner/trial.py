@@ -107,7 +107,7 @@ class Trial:
         """Release the requests as the strategy's dispatch says. Raises TrialLimitError."""
         batches = self._batches()
         self._listener.trial_started(
-            cell=self._cell.name, trial=self._trial, trials=self._experiment.settings.trials, batches=len(batches)
+            cell=self._cell.name, trial=self._trial, trials=self._experiment.trials, batches=len(batches)
         )
         late: list[int] = []
         scope = f"{self._trial}/{self._cell.name}"
