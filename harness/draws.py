@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from hashlib import blake2b
 
 _SCALE = 2.0**-53
@@ -17,6 +18,11 @@ def uniform(seed: int, request: str, attempt: int, field: str) -> float:
     digest = blake2b(f"{seed}\x1f{request}\x1f{attempt}\x1f{field}".encode(), digest_size=8).digest()
     # Adding the half rounds the very largest integer up to 1.
     return min(((int.from_bytes(digest, "big") >> 11) + 0.5) * _SCALE, _LARGEST)
+
+
+def unique_name() -> str:
+    """A name for a request that has none, by Python's own generator: seeded, a program's requests have equal names."""
+    return f"{random.getrandbits(64):x}"
 
 
 def whole_number(name: str) -> int:

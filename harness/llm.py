@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
-from itertools import count
 from typing import Any, TypeVar
 
 import httpx2
@@ -17,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, Secr
 
 from harness.attempts import complete, log_retry
 from harness.attempts.asking import ask, clients_for
+from harness.draws import unique_name
 from harness.messages import StreamedMessage
 from harness.presets import strategy_named
 from harness.strategies import Memory, Strategy, memory_of
@@ -29,9 +28,6 @@ TENACITY_ATTEMPTS = 3
 Messages = Sequence[Any]
 Ask = Callable[[dict[str, Any]], Awaitable[Any]]
 _T = TypeVar("_T")
-
-# Names requests, so that the back-off of no two of them is the same.
-_numbers = count(secrets.randbits(32))
 
 
 class Llm(BaseModel):
@@ -196,7 +192,7 @@ class Llm(BaseModel):
         settings = self._client_settings() | {"max_retries": strategy.sdk_retries}
         async with clients_for(strategy, settings, self.async_http_client) as clients:
             memory = self._memory()
-            yield lambda more: ask(clients, {**more, **kwargs}, strategy, memory, key=str(next(_numbers)))
+            yield lambda more: ask(clients, {**more, **kwargs}, strategy, memory, key=unique_name())
 
     def _memory(self) -> Memory:
         """Of this thread: loops of several threads must not wake each other's requests."""

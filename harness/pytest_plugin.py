@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import random
+import sys
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from harness.profiles import Profile
 
 T = TypeVar("T")
+#: What stands for the machine, the commit and the date of benchmarks in virtual time, which depend on none of them.
+_NO_MACHINE = {"clock": "virtual"}
+_NO_DATE = "2023-11-14T22:13:20+00:00"
 
 
 class ServedMock:
@@ -102,7 +107,8 @@ class MockLlm:
                 result = await scene(f"http://127.0.0.1:{port}/v1")
                 return PlayedMock(result, asyncio.get_running_loop().time(), app)
 
-        return clock.run(main, clock="virtual")
+        with _seeded(seed):
+            return clock.run(main, clock="virtual")
 
 
 @pytest.fixture
@@ -114,6 +120,17 @@ def mock_llm(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockLlm]:
         yield MockLlm(stack)
 
 
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Python's own generator, from which clients draw the jitter of their back-off, seeded for a scene."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
 class VirtualLlm:
     """The server of an `async` test that is marked with `llm_profile`, which plays in virtual time."""
 
@@ -123,6 +140,7 @@ class VirtualLlm:
         from harness.mock.app import MockApp
 
         self._app = MockApp(profile, seed=seed)
+        self._seed = seed
 
     @property
     def seconds(self) -> float:
@@ -144,7 +162,8 @@ class VirtualLlm:
             async with serving(self._app, port=8000):
                 await scene()
 
-        clock.run(main, clock="virtual")
+        with _seeded(self._seed):
+            clock.run(main, clock="virtual")
 
 
 @pytest.fixture
@@ -185,6 +204,51 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
     server.run(lambda: pyfuncitem.obj(**arguments))
     return True
+
+
+def _all_virtual(config: pytest.Config) -> bool:
+    """Whether every benchmark of a session was timed by the virtual clock, so that no machine is in its results."""
+    session = getattr(config, "_benchmarksession", None)
+    found = [] if session is None else session.benchmarks
+    # Nothing of the harness is imported before somebody uses it.
+    clock = sys.modules.get("harness.clock")
+    return bool(found) and clock is not None and all(one.options["timer"] is clock.timer for one in found)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, str] | None:
+    """Results in virtual time are equal on all machines, and so are their files."""
+    return dict(_NO_MACHINE) if _all_virtual(config) else None
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_benchmark_compare_machine_info(machine_info: Mapping[str, Any], compared_benchmark: dict[str, Any]) -> None:
+    """A baseline in virtual time goes with every machine."""
+    if compared_benchmark["machine_info"] == _NO_MACHINE:
+        compared_benchmark["machine_info"] = machine_info
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_benchmark_generate_commit_info(config: pytest.Config) -> dict[str, str] | None:
+    """A baseline that is committed does not change with every commit."""
+    return dict(_NO_MACHINE) if _all_virtual(config) else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """Nor with the time of day."""
+    if _all_virtual(config):
+        output_json["datetime"] = _NO_DATE
+        for one in output_json["benchmarks"]:
+            one["options"]["timer"] = "harness.clock.timer"
+            one["stats"] = {name: _rounded(value) for name, value in one["stats"].items()}
+
+
+def _rounded(value: Any) -> Any:
+    """To nanoseconds: the dust of differences depends on what was timed before."""
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return round(value, 9) if isinstance(value, float) else value
 
 
 def _profile(profile: str | Mapping[str, Any]) -> Profile:

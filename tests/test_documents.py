@@ -53,6 +53,7 @@ def test_every_run_in_the_documents_composes(command, tmp_path, monkeypatch):
     (tmp_path / "latencies.csv").write_text("ttft_s\n1\n")
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command.replace("...", "x").replace("URL", "http://localhost/v1"))[2:]
+    words = [word for word in words if not word.startswith("--")]
     names = [word for word in words if "=" not in word]
     experiment = compose(names[0] if names else None, [word for word in words if "=" in word])
     assert check(experiment, confirm=None).requests > 0

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
 
 import httpx2
 import openai
@@ -142,3 +147,65 @@ def test_a_marked_test_that_fails_is_a_failure(pytester):
         "needs @pytest.mark.llm_profile(PROFILE)",
     ):
         assert said in text
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """pytest-benchmark measures nothing where xdist runs tests side by side, and sees that by its variable."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+
+TIMED = """
+import asyncio, random
+import pytest
+from harness import clock
+
+@pytest.mark.benchmark(timer=clock.timer)
+@pytest.mark.parametrize("seconds", [1.5, 600.0])
+def test_nap(benchmark, seconds, mock_llm):
+    async def scene(base_url):
+        # The jitter of clients comes from Python's own generator.
+        await asyncio.sleep(seconds * {factor} + random.random())
+
+    benchmark(lambda: mock_llm.play(scene, "calm", seed=3))
+"""
+
+
+def test_the_virtual_clock_times_benchmarks(pytester, alone):
+    """Rounds, calibration and all, ten minutes at a time; equal files, and a regression fails against one of them."""
+    for name in ("a", "b"):
+        pytester.makepyfile(TIMED.format(factor=1))
+        arguments = ("-p", "no:xdist", "-p", "no:cacheprovider", f"--benchmark-json={name}.json")
+        pytester.runpytest_subprocess(*arguments).assert_outcomes(passed=2)
+    first, second = ((pytester.path / f"{name}.json").read_bytes() for name in ("a", "b"))
+    assert first == second
+    found = {one["param"]: one["stats"] for one in json.loads(first)["benchmarks"]}
+    jitter = random.Random(3).random()
+    assert found["600.0"]["mean"] == pytest.approx(600 + jitter, abs=1e-6)
+    assert found["1.5"]["stddev"] == pytest.approx(0, abs=1e-6)
+    assert json.loads(first)["machine_info"] == {"clock": "virtual"}
+    compared = ("-p", "no:xdist", "-W", "error", "--benchmark-compare=a.json", "--benchmark-compare-fail=mean:5%")
+    assert pytester.runpytest_subprocess(*compared).ret == 0
+    pytester.makepyfile(TIMED.format(factor=1.2))
+    regressed = pytester.runpytest_subprocess(*compared)
+    assert regressed.ret != 0
+    assert "Performance has regressed" in regressed.stderr.str() + regressed.stdout.str()
+
+
+def test_benchmarks_in_real_time_still_name_their_machine(pytester, alone):
+    """Only results that depend on none leave it out."""
+    pytester.makepyfile("def test_one(benchmark): benchmark(lambda: None)")
+    pytester.runpytest_subprocess("-p", "no:xdist", "--benchmark-json=a.json").assert_outcomes(passed=1)
+    assert "cpu" in json.loads((pytester.path / "a.json").read_text())["machine_info"]
+
+
+@pytest.mark.slow
+def test_the_committed_baseline_of_timeouts_is_met(alone):
+    """The worked example, as docs/ci.md shows it."""
+    root = Path(__file__).parents[1]
+    command = "tests/benchmarks/test_timeouts.py -p no:xdist -p no:cacheprovider --benchmark-enable"
+    baseline = "--benchmark-compare=tests/benchmarks/timeouts.json --benchmark-compare-fail=mean:0.000001"
+    words = [sys.executable, "-m", "pytest", *f"{command} {baseline}".split()]
+    done = subprocess.run(words, check=False, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+    assert "4 passed" in done.stdout

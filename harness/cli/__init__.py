@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print summary.json on stdout instead of the table")
     run.add_argument("-m", "--multirun", action="store_true", help="one run for every combination of a=1,2 values")
 
+    _add_export(run)
+
     report = add(
         "report",
         "rebuild figures, tables and pages of a run",
@@ -91,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("run_dir", metavar="RUN_DIR", help="a run folder or a folder of published results")
     report.add_argument("--out", metavar="DIR", help="where to write (default: RUN_DIR/report)")
+    _add_export(report)
     report.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
 
     compare = add(
@@ -157,11 +160,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    help_ = "write the totals for another tool too: pytest-benchmark (for its `compare`)"
+    parser.add_argument("--export", choices=["pytest-benchmark"], metavar="FORMAT", help=help_)
+
+
 def _flags_first(words: Sequence[str]) -> list[str]:
     """Let flags stand anywhere among the settings of `run` and `serve`; argparse wants words in one piece."""
     if not words or words[0] not in {"run", "serve"}:
         return list(words)
-    return [words[0], *sorted(words[1:], key=lambda word: not word.startswith("-"))]
+    joined: list[str] = []
+    for word in words[1:]:
+        # What follows a flag that takes a value goes where it goes.
+        if joined and joined[-1] == "--export":
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return [words[0], *sorted(joined, key=lambda word: not word.startswith("-"))]
 
 
 def _percent(text: str) -> float:

@@ -16,13 +16,13 @@ def run(arguments: argparse.Namespace) -> int:
     from harness.cli.run import multirun, run_experiment
 
     if arguments.multirun:
-        return multirun(arguments.words, as_json=arguments.json)
-    return run_experiment(arguments.words, as_json=arguments.json)
+        return multirun(arguments.words, as_json=arguments.json, export=arguments.export)
+    return run_experiment(arguments.words, as_json=arguments.json, export=arguments.export)
 
 
 def report(arguments: argparse.Namespace) -> int:
     """Rebuild the pages of a run folder."""
-    from harness.report import headline_text, write_report
+    from harness.report import export, headline_text, write_report
     from harness.storage import RunFolder
 
     folder = RunFolder.open(arguments.run_dir)
@@ -30,6 +30,8 @@ def report(arguments: argparse.Namespace) -> int:
     written = write_report(folder, out)
     say(json.dumps(written.summary, indent=1, sort_keys=True) if arguments.json else headline_text(written.summary))
     tell(f"report: {written.index}")
+    if arguments.export:
+        tell(f"exported: {export(written.summary, arguments.export, out)}")
     return 0
 
 

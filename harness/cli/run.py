@@ -17,21 +17,21 @@ from harness.runner.manifest import now
 from harness.storage import RunFolder
 
 
-def run_experiment(words: list[str], *, as_json: bool) -> int:
+def run_experiment(words: list[str], *, as_json: bool, export: str | None = None) -> int:
     """Play what the words ask for; returns the exit code. Raises UserError for bad settings."""
     name, overrides = experiment_and_overrides(words)
-    return play(compose(name, overrides), as_json=as_json)
+    return play(compose(name, overrides), as_json=as_json, export=export)
 
 
-def multirun(words: list[str], *, as_json: bool) -> int:
+def multirun(words: list[str], *, as_json: bool, export: str | None = None) -> int:
     """Play every combination of comma-separated values as a run of its own; the worst exit code wins."""
     name, overrides = experiment_and_overrides(words)
     # Every combination is composed before the first is played, so that a mistake costs nothing.
     experiments = [compose(name, combination) for combination in combinations(overrides)]
-    return max(play(experiment, as_json=as_json) for experiment in experiments)
+    return max(play(experiment, as_json=as_json, export=export) for experiment in experiments)
 
 
-def play(experiment: Experiment, *, as_json: bool) -> int:
+def play(experiment: Experiment, *, as_json: bool, export: str | None = None) -> int:
     """Play one experiment into its run folder and report it; returns the exit code."""
     from harness.cli.progress import progress
 
@@ -57,7 +57,7 @@ def play(experiment: Experiment, *, as_json: bool) -> int:
         tell("no request was finished, so there is nothing to summarise")
         return result.exit_code
     summary = finish(folder)
-    _results(experiment, folder, summary, as_json=as_json)
+    _results(experiment, folder, summary, as_json=as_json, export=export)
     return result.exit_code
 
 
@@ -71,7 +71,10 @@ def _explain(result: RunResult, experiment: Experiment, folder: RunFolder) -> No
         tell(f"continue with: {shlex.join(['harness', 'run', *words, f'out={folder.path}', 'resume=true'])}")
 
 
-def _results(experiment: Experiment, folder: RunFolder, summary: dict[str, object], *, as_json: bool) -> None:
+def _results(
+    experiment: Experiment, folder: RunFolder, summary: dict[str, object], *, as_json: bool, export: str | None
+) -> None:
+    from harness.report import export as export_to
     from harness.report import headline_text, published_text, write_report
 
     if as_json:
@@ -84,6 +87,8 @@ def _results(experiment: Experiment, folder: RunFolder, summary: dict[str, objec
     if experiment.settings.report:
         written = write_report(folder, folder.path / "report")
         tell(f"report: {written.index}")
+    if export:
+        tell(f"exported: {export_to(summary, export, folder.path)}")
     tell(f"summary: {folder.path / 'summary.json'}")
 
 

@@ -1,7 +1,8 @@
 """From a run folder to pages: a verdict, tables, figures. Needs neither a network nor a key."""
 
+from harness.report.exports import export
 from harness.report.pages import Report, write_report
 from harness.report.text import headline_text, published_text
 from harness.report.verdict import verdict
 
-__all__ = ["Report", "headline_text", "published_text", "verdict", "write_report"]
+__all__ = ["Report", "export", "headline_text", "published_text", "verdict", "write_report"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-from itertools import count
 from typing import Any
 
 import httpx2
 from openai._constants import DEFAULT_CONNECTION_LIMITS
 
 from harness.attempts import AttemptError, GivenUpError, Live, Player
+from harness.draws import unique_name
 from harness.errors import UserError
 from harness.openai_adapter.events import ENCODINGS
 from harness.presets import played_strategy
@@ -18,9 +17,6 @@ from harness.strategies.played import limit_of
 from harness.strategies.situation import NEVER
 from harness.transport.answer import Answer
 from harness.transport.question import Question, RefusedError, dialect_of, question_of
-
-# Names requests, so that the back-off of no two of them is the same.
-_numbers = count(secrets.randbits(32))
 
 
 class StrategyTransport(httpx2.AsyncBaseTransport):
@@ -110,7 +106,7 @@ class _Race:
         self._inner = inner
         self._fresh = fresh
         self._answers: list[Answer] = []
-        self._player: Player[Answer] = Player(strategy, memory, self._attempt, judged, key=str(next(_numbers)))
+        self._player: Player[Answer] = Player(strategy, memory, self._attempt, judged, key=unique_name())
 
     async def run(self) -> httpx2.Response:
         """The response of the attempt that won, the rest of its body still to come."""

@@ -307,3 +307,24 @@ def test_a_comparison_needs_two_sides(harness, words, message):
     code, _, err = harness(*words)
     assert code == 2
     assert err.startswith(message)
+
+
+@pytest.mark.parametrize("flag", [("--export", "pytest-benchmark"), ("--export=pytest-benchmark",)])
+def test_a_run_is_exported_for_pytest_benchmark(harness, flag):
+    """Wherever the flag stands among the words; `report` does it later."""
+    words = ("strategy=article_10", "workload=smoke", "out=run", "report=false")
+    code, _, err = harness("run", *words[:1], *flag, *words[1:])
+    assert code == 0, err
+    assert "exported: run/pytest-benchmark.json" in err
+    written = Path("run/pytest-benchmark.json").read_bytes()
+    code, _, err = harness("report", "run", "--out", "again", *flag)
+    assert code == 0, err
+    assert Path("again/pytest-benchmark.json").read_bytes() == written
+
+
+def test_an_unknown_export_is_refused_before_anything_is_played(harness):
+    """With what there is."""
+    code, _, err = harness("run", "strategy=article_10", "out=run", "--export", "junit")
+    assert code == 2
+    assert "choose from" in err
+    assert not Path("run").exists()
