@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.statistics import Estimate, LogRatio, excludes_one, holm, log_ratio
-from harness.compare import compare, compare_two_cells
+from harness.compare import baseline, compare, compare_two_cells
 from harness.errors import UserError
 from tests.folders import Totals, made
 
@@ -255,3 +255,22 @@ def test_the_smallest_change_is_found_in_four_of_five():
         ratio = log_ratio(other.tolist(), row.tolist(), paired=False)
         found += ratio.interval()[0] > 1
     assert 0.76 <= found / 4000 <= 0.84
+
+
+def test_a_baseline_compares_as_the_whole_run_does(tmp_path: Path):
+    """It holds all that a comparison looks at, and little else."""
+    before = made(tmp_path / "before", {"a": [[10.0 + i] for i in range(12)], "b": [[5.0]] * 12})
+    after = made(tmp_path / "after", {"a": [[14.0 + i] for i in range(12)], "b": [[5.0]] * 12})
+    baseline(before.path, tmp_path / "ci" / "baseline.json")
+    found = compare(tmp_path / "ci" / "baseline.json", after.path)
+    assert found.to_json() == compare(before.path, after.path).to_json()
+    assert found.cells[0].reasons == ("slower",)
+    assert (tmp_path / "ci" / "baseline.json").stat().st_size < (before.path / "summary.json").stat().st_size / 4
+
+
+def test_a_baseline_that_cannot_be_written_is_said(tmp_path: Path):
+    """In one line."""
+    run = made(tmp_path / "run", {"a": [[1.0]] * 3})
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="choose another file"):
+        baseline(run.path, tmp_path / "file" / "baseline.json")

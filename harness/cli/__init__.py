@@ -117,6 +117,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
 
+    baseline = add(
+        "baseline",
+        "write what later runs are compared with, to be committed",
+        commands.baseline,
+        "examples:\n  harness baseline experiments/article/runs/<run> ci/baseline.json",
+    )
+    baseline.add_argument("run_dir", metavar="RUN_DIR", help="a run folder or a summary.json")
+    baseline.add_argument("file", metavar="FILE", help="for example ci/baseline.json")
+
     tune = add(
         "tune",
         "say which timeout and hedge recorded latencies argue for",

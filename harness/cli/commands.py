@@ -57,6 +57,16 @@ def compare(arguments: argparse.Namespace) -> int:
     return comparison.exit_code
 
 
+def baseline(arguments: argparse.Namespace) -> int:
+    """Write what later runs are compared with."""
+    from harness.compare import baseline as write
+
+    write(arguments.run_dir, arguments.file)
+    tell(f"baseline: {arguments.file}")
+    tell(f"compare with it: harness compare {arguments.file} RUN_DIR --fail-over 10")
+    return 0
+
+
 def _append(path: Path, text: str) -> None:
     try:
         with path.open("a", encoding="utf-8") as file:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis import summarise
+from harness.compare.baseline import write_baseline
 from harness.compare.cells import CellComparison, check_equal, compare_cells
 from harness.compare.text import as_markdown, as_text
 from harness.errors import UserError, did_you_mean
 from harness.records import SCHEMA_VERSION
 from harness.storage import SUMMARY, RunFolder
 
-__all__ = ["CellComparison", "Comparison", "compare", "compare_two_cells"]
+__all__ = ["CellComparison", "Comparison", "baseline", "compare", "compare_two_cells"]
 
 #: Must be equal for two runs to be comparable, with the words for them.
 _SAME = {"clock": "clocks", "time_scale": "time scales"}
@@ -79,6 +80,11 @@ def compare_two_cells(run: str | Path, base: str, candidate: str, *, fail_over_p
             raise UserError(f"{run} has no cell '{name}'{did_you_mean(name, cells)}")
     pair = (f"{base} -> {candidate}", cells[base], cells[candidate])
     return Comparison(compare_cells([pair], fail_over_percent), (), (), fail_over_percent)
+
+
+def baseline(run: str | Path, path: str | Path) -> None:
+    """Write what of a run later ones are compared with. Raises UserError."""
+    write_baseline(_load(run), Path(path))
 
 
 def _by_name(summary: Mapping[str, Any]) -> dict[str, Any]:
