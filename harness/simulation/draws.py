@@ -105,15 +105,18 @@ class FromScripts:
 class FromTimes:
     """Recorded times to the first content, each equally likely (infinity: never), drawn anew for every attempt.
 
-    `rest_s` is the time from the first content to the end. Raises ValueError without any times.
+    `rests` are those from the first content to the end: one for all, or the one that goes with each time. Raises
+    ValueError without any times, or when the shapes differ.
     """
 
-    def __init__(self, times: Floats, seed: int, *, rest_s: float = 0.0) -> None:
+    def __init__(self, times: Floats, seed: int, *, rests: Floats | float = 0.0) -> None:
         if not len(times):
             raise ValueError("times: at least one is needed")
         self._times = np.asarray(times, dtype=np.float64)
+        if np.shape(rests) not in {(), self._times.shape}:
+            raise ValueError(f"rests: {np.shape(rests)[0]} for {self._times.size} times")
+        self._rests = np.broadcast_to(np.asarray(rests, dtype=np.float64), self._times.shape)
         self._first, self._further = _generators(seed)
-        self._rest_s = rest_s
 
     def first_attempts(self, first: int, count: int) -> Pair:  # noqa: ARG002 - every row is a new draw
         """The same for all strategies that are simulated with the same seed and sizes."""
@@ -124,8 +127,9 @@ class FromTimes:
         return self._attempts(rows.size, self._further)
 
     def _attempts(self, count: int, rng: np.random.Generator) -> Pair:
-        begins = self._times[rng.integers(self._times.size, size=count)]
-        return begins, begins + self._rest_s
+        drawn = rng.integers(self._times.size, size=count)
+        begins = self._times[drawn]
+        return begins, begins + self._rests[drawn]
 
 
 def _add(times: Floats, steps: Sequence[tuple[Distribution, int]], rng: np.random.Generator) -> Floats:

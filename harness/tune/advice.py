@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from harness.bounds import Latency, Policy, request_time
-from harness.bounds.makespan import window_estimate
 from harness.errors import UserError
+from harness.simulation import FromTimes, simulate
+from harness.strategies import ADAPTER, OFF, Played
+from harness.strategies.played import limit_of
+from harness.strategies.restarts import Restart
 from harness.tune.curves import Curves, Point
 from harness.tune.evidence import Evidence, evidence
 from harness.tune.recording import Recording
@@ -22,6 +24,8 @@ _TIMEOUTS, _DELAYS, _PATIENCE = 36, 14, (2.0, 4.0, 8.0)
 AS_GOOD = 0.02
 #: Requests of the workload whose total is estimated.
 WORKLOAD = 1000
+#: So many of them are simulated: their mean is known to a per cent or so.
+_WORKLOADS, _SEED = 400, 20240208
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ class Advice:
 
     `curve` are restarts in ascending order of the timeout; `restart` and `hedge` the choices within the load budget,
     None where nothing keeps it; `waiting` what a batch takes up to the recorded limit without either. `gather_s` and
-    `window_s` are the expected totals of `WORKLOAD` requests under the better choice, in batches and with as many in
-    flight as a batch has.
+    `window_s` are the expected totals of `WORKLOAD` whole answers under the better choice, in batches and with as many
+    in flight as a batch has.
     """
 
     recording: Recording
@@ -54,6 +58,11 @@ class Advice:
     gather_s: float | None
     window_s: float | None
     evidence: Evidence
+
+    @property
+    def batch_s(self) -> float | None:
+        """The expected time until all answers of a batch are whole, in seconds."""
+        return None if self.gather_s is None else self.gather_s * self.batch_size / WORKLOAD
 
     @property
     def best(self) -> Choice | None:
@@ -92,7 +101,12 @@ class Advice:
             "recommended": _choice(best),
             "waiting": _point(self.waiting),
             "in_flight": self.batch_size,
-            "workload": {"requests": WORKLOAD, "gather_s": self.gather_s, "window_s": self.window_s},
+            "workload": {
+                "requests": WORKLOAD,
+                "batch_s": self.batch_s,
+                "gather_s": self.gather_s,
+                "window_s": self.window_s,
+            },
             "evidence": {
                 "stalls": self.evidence.stalls,
                 "stall_s": self.evidence.stall_s,
@@ -125,11 +139,9 @@ def advise(recording: Recording, *, batch_size: int = 100, most_load: float = 1.
         if patience * delay <= limit
     )
     best_restart, best_hedge = _best(curve, most_load, late=True), _best(hedges, most_load, late=False)
-    restart = None if best_restart is None else _restart(best_restart)
-    hedge = None if best_hedge is None else _hedge(best_hedge)
+    restart = None if best_restart is None else _restart(best_restart, recording)
+    hedge = None if best_hedge is None else _hedge(best_hedge, recording)
     chosen = _quicker(restart, hedge)
-    policy = Policy() if chosen is None else _policy(chosen.point)
-    request = request_time(_latency(recording), policy)
     return Advice(
         recording=recording,
         batch_size=batch_size,
@@ -139,8 +151,8 @@ def advise(recording: Recording, *, batch_size: int = 100, most_load: float = 1.
         restart=restart,
         hedge=hedge,
         waiting=curve[-1],
-        gather_s=_rounded(WORKLOAD / batch_size * request.expected_max(batch_size)),
-        window_s=_rounded(window_estimate(request, WORKLOAD, batch_size)),
+        gather_s=_simulated(recording, chosen, "gather", batch_size),
+        window_s=_simulated(recording, chosen, "window", batch_size),
         evidence=evidence(recording),
     )
 
@@ -169,28 +181,39 @@ def _quicker(restart: Choice | None, hedge: Choice | None) -> Choice | None:
     return hedge if hedge.point.makespan_s < restart.point.makespan_s / (1 + AS_GOOD) else restart
 
 
-def _policy(point: Point) -> Policy:
-    if point.delay_s is None:
-        return Policy(timeout_s=point.timeout_s)
-    return Policy(timeout_s=point.timeout_s, delay_s=point.delay_s, copies=2)
+def _simulated(recording: Recording, choice: Choice | None, dispatch: str, batch_size: int) -> float | None:
+    """The mean total of workloads whose attempts are drawn from the recorded ones, whole answers, in seconds."""
+    patient = {"kind": "restart", "name": "patient", **dict.fromkeys(("attempt_timeout", "total_timeout"))}
+    fields = {**patient, "timeout": OFF} if choice is None else choice.strategy
+    # Both kinds that are chosen are played ones.
+    strategy = cast(Played, ADAPTER.validate_python({**fields, "dispatch": dispatch, "in_flight": batch_size}))
+    rests = 0.0 if recording.rests is None else np.nan_to_num(recording.rests, nan=0.0)
+    draws = FromTimes(recording.times, _SEED, rests=rests)
+    batches = max(1, WORKLOAD // batch_size)
+    found = simulate(strategy, draws, trials=_WORKLOADS, batches=batches, batch_size=batch_size)
+    return _rounded(float(found.totals.mean()) * WORKLOAD / found.requests)
 
 
-def _latency(recording: Recording) -> Latency:
-    finite = recording.times[np.isfinite(recording.times)]
-    left = len(recording) - finite.size
-    return Latency.of_times(finite.tolist(), [recording.limit_s] * left)
-
-
-def _restart(point: Point) -> Choice:
+def _restart(point: Point, recording: Recording) -> Choice:
     words = f"restart what has no content after {point.timeout_s:g} s"
     strategy = {"kind": "restart", "name": "tuned_restart", "description": words, "timeout": point.timeout_s}
-    return Choice(point, {**strategy, "max_retries": 10}, words)
+    return Choice(point, {**strategy, "max_retries": 10, **_limits(point.timeout_s, recording)}, words)
 
 
-def _hedge(point: Point) -> Choice:
+def _hedge(point: Point, recording: Recording) -> Choice:
     words = f"send a copy after {point.delay_s:g} s without content, and give each attempt {point.timeout_s:g} s"
     strategy = {"kind": "hedge", "name": "tuned_hedge", "description": words, "delay": point.delay_s}
-    return Choice(point, {**strategy, "timeout": point.timeout_s, "max_hedges": 1, "max_retries": 10}, words)
+    limits = _limits(point.timeout_s, recording)
+    return Choice(point, {**strategy, "timeout": point.timeout_s, "max_hedges": 1, "max_retries": 10, **limits}, words)
+
+
+def _limits(timeout_s: float, recording: Recording) -> dict[str, float]:
+    """Room for whole attempts and requests, where the defaults leave less than twice what was recorded."""
+    longest = 0.0 if recording.rests is None else float(np.max(np.nan_to_num(recording.rests)))
+    needed = float(f"{2 * (timeout_s + longest):.3g}")
+    if needed <= limit_of(Restart.attempt_timeout):
+        return {}
+    return {"attempt_timeout": needed, "total_timeout": 2 * needed}
 
 
 def _choice(choice: Choice | None) -> dict[str, Any] | None:

@@ -27,18 +27,23 @@ class Recording:
 
     `groups` names what each belongs to, by kind: `batch`, `request`, `minute`, as far as it was recorded, and as
     `retry` whether it is one (1) or not (0); -1 stands for what must not be compared. Nothing is known beyond
-    `limit_s`, the shortest time after which an attempt was given up, or the longest answer. `rest_s` is the median time
-    from the first content to the end of an answer, None where that was not recorded.
+    `limit_s`, the shortest time after which an attempt was given up, or the longest answer. `rests`
+    are the seconds from the first content of an answer to its end (NaN: none came), None where they were not recorded.
     """
 
     source: str
     times: Floats
     groups: Mapping[str, Ints]
     limit_s: float
-    rest_s: float | None = None
+    rests: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.times)
+
+    @property
+    def rest_s(self) -> float | None:
+        """The median time from the first content to the end of an answer, in seconds; None where it is not known."""
+        return None if self.rests is None or np.isnan(self.rests).all() else float(np.nanmedian(self.rests))
 
     @property
     def median_s(self) -> float:
@@ -91,8 +96,9 @@ def _of_lines(source: str, lines: Sequence[Mapping[str, Any]]) -> Recording:
         "minute": np.array([1_000_000 * r["trial"] + int(a["send_s"] // 60) for r, a in rows]),
     }
     found = _recording(source, np.array(first), np.array(whole), np.array(answered), groups)
-    rests = (np.array(whole) - np.array(first))[np.array(answered)]
-    return replace(found, rest_s=float(np.median(rests)) if rests.size else None)
+    # Of an attempt without content both are infinite or unknown, and so is the difference.
+    rests = np.where(np.isfinite(found.times), np.array(whole) - np.where(answered, first, 0.0), np.nan)
+    return replace(found, rests=rests)
 
 
 def _of_csv(path: Path, column: str) -> Recording:

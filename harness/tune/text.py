@@ -24,8 +24,9 @@ def advice_text(advice: Advice) -> str:
     if best is not None:
         lines += [
             "",
-            f"{WORKLOAD} requests with it: {number(advice.gather_s, 1)} s in batches of {advice.batch_size}, "
-            f"{number(advice.window_s, 1)} s with {advice.batch_size} in flight (dispatch: window).",
+            f"Whole answers with it: {number(advice.batch_s, 1)} s for a batch; {WORKLOAD} requests take "
+            f"{number(advice.gather_s, 1)} s in batches of {advice.batch_size}, {number(advice.window_s, 1)} s with "
+            f"{advice.batch_size} in flight (dispatch: window).",
         ]
     lines += ["", *_trust(advice)]
     return "\n".join(lines)

@@ -61,16 +61,23 @@ def test_attempts_of_a_profile_are_distributed_as_its_scripts(name):
 
 def test_recorded_times_are_drawn_as_often_as_they_were_recorded():
     """One in four never answers."""
-    begins, ends = FromTimes(np.array([1.0, 1.0, 2.0, np.inf]), 1, rest_s=0.5).first_attempts(0, 40_000)
+    begins, ends = FromTimes(np.array([1.0, 1.0, 2.0, np.inf]), 1, rests=0.5).first_attempts(0, 40_000)
     shares = [float((begins == time).mean()) for time in (1.0, 2.0, np.inf)]
     assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.01)
     assert set(np.unique(ends - np.where(np.isinf(begins), 0, begins))) == {0.5, np.inf}
 
 
-def test_no_times_are_no_recording():
-    """There would be nothing to draw."""
-    with pytest.raises(ValueError, match="at least one"):
-        FromTimes(np.array([]), 1)
+def test_a_rest_goes_with_its_time():
+    """What answers early goes on for long here, and the other way round."""
+    begins, ends = FromTimes(np.array([1.0, 5.0]), 1, rests=np.array([10.0, 0.5])).first_attempts(0, 1_000)
+    assert {(float(b), float(e)) for b, e in zip(begins, ends, strict=True)} == {(1.0, 11.0), (5.0, 5.5)}
+
+
+@pytest.mark.parametrize(("times", "rests", "text"), [([], 0.0, "at least one"), ([1.0, 2.0], [1.0], "1 for 2 times")])
+def test_no_times_are_no_recording(times, rests, text):
+    """There would be nothing to draw, or nothing that goes with it."""
+    with pytest.raises(ValueError, match=text):
+        FromTimes(np.array(times), 1, rests=np.array(rests))
 
 
 @pytest.mark.parametrize(

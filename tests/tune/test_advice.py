@@ -65,6 +65,27 @@ def test_strategies_are_ready_to_run(tmp_path: Path):
         assert strategy.http_attempts_at_most >= 11
 
 
+@pytest.mark.parametrize(("factor", "rests", "limits"), [(1, 0.5, False), (100, 0.5, True), (1, 40.0, True)])
+def test_strategies_leave_room_for_what_was_recorded(factor, rests, limits):
+    """Times of minutes, or answers of 40 s, need longer timers around them than the defaults, in their order."""
+    recording = Recording("made", TIMES * factor, {}, 600.0 * factor, np.full(TIMES.size, rests))
+    for choice in (advise(recording).restart, advise(recording).hedge):
+        strategy = ADAPTER.validate_python(choice.strategy)
+        assert strategy.attempt_timeout >= strategy.timeout + rests
+        assert ("attempt_timeout" in choice.strategy) is limits
+
+
+def test_totals_are_of_whole_answers():
+    """Each answer goes on for 7 s: a batch takes that much longer than its first contents, ten of them 70 s."""
+    with_rest = Recording("made", TIMES, {}, 600.0, np.full(TIMES.size, 7.0))
+    long, short = advise(with_rest), advise(made())
+    assert long.best.point == short.best.point
+    assert long.batch_s == pytest.approx(short.batch_s + 7, abs=1e-6)
+    assert long.gather_s == pytest.approx(short.gather_s + 70, abs=1e-6)
+    assert short.batch_s == pytest.approx(short.best.point.makespan_s, rel=0.05)
+    assert short.window_s < short.gather_s
+
+
 def test_an_unwritable_place_is_one_line(tmp_path: Path):
     """With the system's reason."""
     (tmp_path / "file").write_text("")
