@@ -204,8 +204,9 @@ def test_report_rebuilds_from_records(harness):
 
 
 def test_compare_says_whether_settings_got_slower(harness):
-    """A doubled timeout is slower under the article's profile, and CI fails."""
-    words = ["run", "article", "matrix.strategy=[article_10]", "trials=6", "report=false", "workload.batches=3"]
+    """Four times the timeout is slower on a bad day, and CI fails."""
+    size = ["workload.batches=3", "workload.batch_size=20", "profile=incident"]
+    words = ["run", "article", "matrix.strategy=[article_10]", "trials=6", "report=false", *size]
     harness(*words, "out=base", "matrix.timeout=[5]")
     summary = json.loads(Path("base/summary.json").read_text())
     harness(*words, "out=slow", "matrix.timeout=[20]")
@@ -283,8 +284,8 @@ def test_an_interrupted_run_in_real_time_keeps_its_whole_batches(harness):
 
 def test_two_cells_of_one_run_are_compared_and_told_to_the_job(harness, tmp_path, monkeypatch):
     """Exit 1 for the slower one; Markdown goes to a file, and to the summary of a job on GitHub."""
-    words = ["strategy=article_10", "matrix.timeout=[3,40]", "trials=4", "workload.batches=4", "report=false"]
-    assert harness("run", *words, "out=run")[0] == 0
+    words = ["strategy=article_10", "matrix.timeout=[3,40]", "trials=4", "profile=incident", "report=false"]
+    assert harness("run", *words, "workload.batches=3", "workload.batch_size=20", "out=run")[0] == 0
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     names = [cell["cell"] for cell in json.loads(Path("run/summary.json").read_text())["cells"]]
     short, long = (next(name for name in names if name.endswith(f"timeout={t}")) for t in (3, 40))

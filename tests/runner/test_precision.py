@@ -42,7 +42,7 @@ def test_what_is_known_after_the_pilot_ends_there(tmp_path):
 
 
 def test_what_is_not_known_after_the_pilot_goes_on(tmp_path):
-    """To as many trials as the interval asks for and a fifth more; the manifest names all seeds."""
+    """To as many trials as the interval asks for and a fifth more, in stages that leave no trace in the records."""
     folder, played, said = play(tmp_path, "precision.within=0.07")
     summary = summarise(folder)
     assert played.trials > 30
@@ -52,15 +52,10 @@ def test_what_is_not_known_after_the_pilot_goes_on(tmp_path):
                for c in summary["cells"])  # fmt: skip
     assert "not_precise" not in {note["code"] for note in summary["warnings"]}
     assert "going on to" in said[0]
-
-
-def test_the_trials_are_those_of_a_run_with_their_number(tmp_path):
-    """Stages leave no trace: the records are those of a run with so many trials."""
-    folder, played, _ = play(tmp_path, "precision.within=0.07")
-    other = compose("article", [*TINY[1:], f"trials={played.trials}", "reference=article_10", f"out={tmp_path / 'b'}"])
-    fixed = open_folder(other)
-    run_until_precise(other, fixed)
-    lines = [sorted((f.path / "records.jsonl").read_text().splitlines()) for f in (folder, fixed)]
+    words = [*TINY[1:], f"trials={played.trials}", "reference=article_10", f"out={tmp_path / 'fixed'}"]
+    fixed = open_folder(compose("article", words))
+    run_until_precise(compose("article", words), fixed)
+    lines = [sorted((one.path / "records.jsonl").read_text().splitlines()) for one in (folder, fixed)]
     assert lines[0] == lines[1]
 
 
