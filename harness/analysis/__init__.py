@@ -1,6 +1,7 @@
 """From the records of a run to its tables and its summary. Needs neither the SDK nor a network."""
 
 from harness.analysis.frames import Frames, frames
+from harness.analysis.restate import restate
 from harness.analysis.summary import finish, summarise
 
-__all__ = ["Frames", "finish", "frames", "summarise"]
+__all__ = ["Frames", "finish", "frames", "restate", "summarise"]

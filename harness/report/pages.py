@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.analysis import frames, summarise
+from harness.analysis import frames, restate, summarise
 from harness.errors import UserError
 from harness.plots import Chart, Data, charts_for, save
 from harness.report.published import most_alike
@@ -56,7 +56,7 @@ def write_report(folder: RunFolder, out: Path) -> Report:
     Equal records give equal tables, byte for byte. Raises UserError when there is nothing to report or `out` cannot be
     written.
     """
-    summary = summarise(folder) if folder.has_records else folder.summary()
+    summary = summarise(folder) if folder.has_records else restate(folder)
     tables = frames(folder)
     alike = most_alike(summary)
     data = Data(summary, tables.batches, tables.quantiles, shown_trial=alike.trial if alike else 0)
