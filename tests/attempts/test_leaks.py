@@ -113,10 +113,10 @@ def test_races_leave_nothing_behind():
 
 @pytest.mark.slow
 def test_many_races_leave_nothing_behind():
-    """The same for ten thousand."""
-    answered, attempts = in_virtual_time(10_000, in_flight=100, cancelled=0.05)
-    assert answered > 9_000
-    assert attempts > 11_000
+    """The same for four thousand; a hundred thousand are below."""
+    answered, attempts = in_virtual_time(4_000, in_flight=100, cancelled=0.05)
+    assert answered > 3_600
+    assert attempts > 4_400
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from harness.config import compose
 from harness.runner import open_folder, run
 from harness.simulation import FromScripts, simulate
 
-TRIALS, BATCHES, BATCH_SIZE, SEED = 2, 2, 30, 11
+TRIALS, BATCHES, BATCH_SIZE, SEED = 2, 2, 20, 11
 
 RESTART = ["strategy=restart_2"]
 HEDGE = ["strategy=hedge_2"]

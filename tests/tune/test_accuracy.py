@@ -81,9 +81,9 @@ def costs(name: str, attempts: int, recordings: int) -> list[float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("name", ["article", "claude_opus_4_6"])
 def test_intervals_hold_the_truth_and_choices_cost_little(name):
-    """100 recordings; 93 %, less what chance may take of a hundred."""
+    """100 recordings of two of the profiles; 93 %, less what chance may take of a hundred."""
     found = Errors(name, 1_000, 100)
     assert all(share >= 0.88 for share in found.shares().values()), found.shares()
     assert np.mean(list(found.shares().values())) >= 0.93, found.shares()
