@@ -165,14 +165,6 @@ def why_no_ratio(numerator: Sequence[float], denominator: Sequence[float], *, pa
     return None
 
 
-def ratio_interval(
-    numerator: Sequence[float], denominator: Sequence[float], *, paired: bool = True, level: float = 0.95
-) -> Interval | None:
-    """Interval of mean(numerator) / mean(denominator), see `log_ratio`; None where there is none."""
-    found = log_ratio(numerator, denominator, paired=paired)
-    return None if found is None else found.interval(level)
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values corrected for being looked at together, in their order.
 
@@ -214,11 +206,6 @@ def quantile_interval(
         return None
     low, high = np.quantile(ordered, [max(0.0, share - half), share + half])
     return float(low), float(high)
-
-
-def excludes_one(interval: Interval | None) -> bool | None:
-    """Whether a ratio's interval says that it is not 1; None when there is no interval."""
-    return None if interval is None else not interval[0] <= 1 <= interval[1]
 
 
 def pair(interval: Interval | None) -> list[float] | None:

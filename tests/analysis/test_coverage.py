@@ -83,6 +83,23 @@ def test_intervals_of_speedups_hold_the_truth_or_are_not_given(profile, trials, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("trials", [10, 30])
+@pytest.mark.parametrize("name", ["none", "10"])
+def test_a_against_a_is_called_a_difference_in_six_of_a_hundred_at_most(name, trials):
+    """Paired trials of one setting under seeds of their own: a thousand comparisons."""
+    strategy = ADAPTER.validate_python({"name": name, **STRATEGIES[name]})
+    profile = compose(None, ["profile=article"]).cells[0].profile
+    one, other = (
+        simulate(strategy, FromProfile(profile, seed), trials=1_000 * trials).totals.reshape(1_000, trials).tolist()
+        for seed in (21, 22)
+    )
+    ratios = [log_ratio(*pair) for pair in zip(one, other, strict=True)]
+    found = sum(ratio.p_differs() < 0.05 for ratio in ratios if ratio is not None)
+    assert None not in ratios
+    assert 20 <= found <= 60
+
+
+@pytest.mark.slow
 def test_copies_that_make_stalls_rare_need_more_than_ten_trials():
     """Both attempts of a request get stuck in one trial of four: ten trials may have none. docs/how-it-measures.md."""
     ten, thirty = (covered("article", "hedge", trials, 1_000) for trials in (10, 30))
