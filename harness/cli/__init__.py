@@ -158,6 +158,15 @@ def _parser() -> argparse.ArgumentParser:
     listing = add("list", "experiments, strategies, profiles, faults, workloads", commands.list_, "")
     listing.add_argument("--json", action="store_true", help="print as JSON")
 
+    new = add(
+        "new",
+        "write an experiment to start from",
+        commands.new,
+        "examples:\n  harness new experiment my_sweep\n  harness run my_sweep",
+    )
+    new.add_argument("kind", metavar="KIND", choices=["experiment"], help="experiment")
+    new.add_argument("name", metavar="NAME", help="small letters, digits and underscores")
+
     publish = add(
         "publish",
         "copy the small files of a run to where results are committed",

@@ -126,6 +126,15 @@ def list_(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def new(arguments: argparse.Namespace) -> int:
+    """Write an experiment to start from."""
+    from harness.config.new import new_experiment
+
+    say(str(new_experiment(arguments.name)))
+    tell(f"edit it, and then: harness run {arguments.name}")
+    return 0
+
+
 def publish(arguments: argparse.Namespace) -> int:
     """Copy the small files of a finished run to a folder that is committed."""
     from harness.storage import RunFolder
