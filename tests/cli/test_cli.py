@@ -157,7 +157,12 @@ def test_too_many_failures_stop_the_run(harness):
 def test_ctrl_c_ends_cleanly_and_the_run_can_be_continued(tmp_path: Path, engine):
     """Exit 130 without a traceback; resumed it equals an uninterrupted run."""
     words = ["run", "article", "trials=1", "workload.batches=4", "report=false"]
-    command = [sys.executable, "-m", "harness", *words, f"engine={engine}", "out=run"]
+    # Whoever started the tests in the background may have had Ctrl-C ignored for all that they start.
+    code = (
+        "import signal, sys; from harness.cli import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main())"
+    )
+    command = [sys.executable, "-c", code, *words, f"engine={engine}", "out=run"]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
