@@ -65,6 +65,14 @@ def test_one_trial_decides_nothing(runs):
     assert found.exit_code == 0
 
 
+def test_a_handful_of_trials_that_differ_decide_nothing(runs):
+    """Two of twelve, however much slower; the table asks for more of them."""
+    base = [[10.0 + i] for i in range(12)]
+    found = runs({"a": base}, {"a": [[600.0], [600.0], *base[2:]]})
+    assert found.cells[0].verdict == "not decided: only 2 of 12 trials differ; run with trials=24 or more"
+    assert (found.cells[0].ci95, found.exit_code) == (None, 0)
+
+
 def test_a_renamed_cell_does_not_pass_silently(runs):
     """It is missing under its old name, and new under its new one."""
     found = runs(BASE, {"a": BASE["a"], "c": BASE["b"]})

@@ -73,8 +73,7 @@ class FromProfile:
 class FromScripts:
     """The attempts that the mock itself gives in the trials of these seeds, each of so many requests.
 
-    For holding the simulation to virtual time: a script takes as long as a hundred simulated requests. Raises UserError
-    as FromProfile does.
+    For holding the simulation to virtual time; scripts are made one by one. Raises UserError as FromProfile does.
     """
 
     def __init__(self, profile: Profile, seeds: Sequence[int], requests: int, *, tokens: int | None = None) -> None:
@@ -151,6 +150,6 @@ def _refuse(profile: Profile) -> None:
 
 def _generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
     """One for first attempts and one for the others, so that all strategies begin with the same first attempts."""
-    # Draws are most of a simulated request, and this generator takes two thirds of the time of NumPy's default one.
+    # Draws are most of a simulated request, and this generator is quicker than NumPy's default one.
     first, further = (np.random.Generator(np.random.SFC64(one)) for one in np.random.SeedSequence(seed).spawn(2))
     return first, further
