@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import RUN_EXAMPLES
+from harness.cli.commands import COMMANDS
 from harness.config import compose
 from harness.report.verdict import spread_of_one_run, verdict
 from harness.runner.budget import check
@@ -28,7 +28,8 @@ def commands() -> list[str]:
     for document in DOCUMENTS:
         text = document.read_text().replace("\\\n", " ")
         found += re.findall(r"(?:`|^|- run: |&& \.venv/bin/)(harness run [^`\n]+)", text, re.MULTILINE)
-    found += re.findall(r"^  (harness run [^\n]+)", RUN_EXAMPLES.replace("\\\n", " "), re.MULTILINE)
+    examples = [example.replace("\\\n", " ") for command in COMMANDS for example in command.examples]
+    found += [example for example in examples if example.startswith("harness run ")]
     return sorted(set(found))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 import sys
 
 from harness.analysis import finish
-from harness.cli.commands import experiment_and_overrides, say, tell
+from harness.cli.output import say, say_json, tell
 from harness.config import Experiment, combinations, compose
+from harness.errors import UserError
 from harness.runner import RunResult, check_target, run_until_precise
 from harness.runner.budget import check
 from harness.runner.folder import open_folder
@@ -61,6 +61,14 @@ def play(experiment: Experiment, *, as_json: bool, export: str | None = None) ->
     return result.exit_code
 
 
+def experiment_and_overrides(words: list[str]) -> tuple[str | None, list[str]]:
+    """Split the words of `run` into the experiment's name, if one is given, and key=value settings."""
+    names = [word for word in words if "=" not in word and not word.startswith(("~", "+"))]
+    if len(names) > 1:
+        raise UserError(f"one experiment at a time, not {' and '.join(names)}; settings are written key=value")
+    return (names[0] if names else None), [word for word in words if word not in names]
+
+
 def _explain(result: RunResult, experiment: Experiment, folder: RunFolder) -> None:
     if result.stopped:
         tell(result.stopped)
@@ -78,7 +86,7 @@ def _results(
     from harness.report import headline_text, published_text, write_report
 
     if as_json:
-        say(json.dumps(summary, indent=1, sort_keys=True))
+        say_json(summary)
     else:
         say(headline_text(summary))
         published = published_text(summary)

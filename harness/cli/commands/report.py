@@ -1,0 +1,45 @@
+"""`harness report`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness.cli.commands.base import Command, add_export, add_json
+from harness.cli.output import say, say_json, tell
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_dir", metavar="RUN_DIR", help="a run folder or a folder of published results")
+    parser.add_argument("--out", metavar="DIR", help="where to write (default: RUN_DIR/report)")
+    add_export(parser)
+    add_json(parser, "the summary")
+
+
+def _handle(arguments: argparse.Namespace) -> int:
+    from harness.report import export, headline_text, write_report
+    from harness.storage import RunFolder
+
+    folder = RunFolder.open(arguments.run_dir)
+    out = Path(arguments.out) if arguments.out else folder.path / "report"
+    written = write_report(folder, out)
+    if arguments.json:
+        say_json(written.summary)
+    else:
+        say(headline_text(written.summary))
+    tell(f"report: {written.index}")
+    if arguments.export:
+        tell(f"exported: {export(written.summary, arguments.export, out)}")
+    return 0
+
+
+REPORT = Command(
+    "report",
+    "rebuild figures, tables and pages of a run",
+    (
+        "harness report experiments/article/runs/<run>",
+        "harness report experiments/article/results --out reports/article",
+    ),
+    _handle,
+    _arguments,
+)

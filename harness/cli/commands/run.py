@@ -1,0 +1,41 @@
+"""`harness run`."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.cli.commands.base import Command, add_export, add_json
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words", nargs="*", metavar="EXPERIMENT | key=value", help="an experiment's name, then settings to change"
+    )
+    add_json(parser, "summary.json instead of the table")
+    parser.add_argument("-m", "--multirun", action="store_true", help="one run for every combination of a=1,2 values")
+    add_export(parser)
+
+
+def _handle(arguments: argparse.Namespace) -> int:
+    from harness.cli.play import multirun, run_experiment
+
+    play = multirun if arguments.multirun else run_experiment
+    return play(arguments.words, as_json=arguments.json, export=arguments.export)
+
+
+RUN = Command(
+    "run",
+    "play an experiment and report it",
+    (
+        "harness run article trials=20 seed=100",
+        "harness run article 'matrix.timeout=[5,10,20]' profile=calm",
+        "harness run timeout_sweep out=/tmp/sweep report=false",
+        "harness run timeout_sweep out=/tmp/sweep report=false resume=true",
+        "harness run article clock=real time_scale=0.5 trials=1",
+        "harness run article trials=1 target=openai target.model=gpt-4o-mini \\\n"
+        "      workload.max_tokens=16 budget.max_requests=54000",
+    ),
+    _handle,
+    _arguments,
+    notes="Every key is in conf/config.yaml; `harness list` names what can be chosen.",
+)
