@@ -77,28 +77,30 @@ def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
         quantile_rows += _quantile_rows(name, part)
     add_speedups(cells, manifest["reference"])
     add_effects(cells)
-    summary = {
-        "schema": SCHEMA_VERSION,
-        "experiment": manifest["experiment"],
-        "question": manifest["question"],
-        "clock": manifest["clock"],
-        "network": manifest["network"],
-        "time_scale": manifest["time_scale"],
-        "reference": manifest["reference"],
-        "cells": cells,
-        "warnings": warnings(
-            cells,
-            incomplete,
-            server_timing=manifest.get("server_timing"),
-            client_timing=manifest.get("client_timing"),
-            held_up=held_up,
-            precision=manifest.get("precision"),
-        ),
-    }
+    found = warnings(
+        cells,
+        incomplete,
+        server_timing=manifest.get("server_timing"),
+        client_timing=manifest.get("client_timing"),
+        held_up=held_up,
+        precision=manifest.get("precision"),
+    )
+    summary = _about_run(manifest, cells, found)
     folder.write_summary(summary)
     folder.write_text(BATCHES, _csv(("cell", "trial", "batch", "makespan_s", "failed"), batch_rows))
     folder.write_text(QUANTILES, _csv(("cell", "quantity", "probability", "seconds"), quantile_rows))
     return summary
+
+
+def blank(folder: RunFolder) -> dict[str, Any]:
+    """The summary of a run of which no request is finished yet; nothing is written."""
+    return _about_run(folder.manifest(), [], [])
+
+
+def _about_run(manifest: Mapping[str, Any], cells: list[dict[str, Any]], found: list[dict[str, str]]) -> dict[str, Any]:
+    """A summary: what the manifest says of the run, its cells, and the warnings that were found."""
+    keys = ("experiment", "question", "clock", "network", "time_scale", "reference")
+    return {"schema": SCHEMA_VERSION, **{key: manifest[key] for key in keys}, "cells": cells, "warnings": found}
 
 
 def write_parquet(folder: RunFolder) -> None:
