@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.storage import RECORDS, TIMELINES, RunFolder
+from harness.analysis.tables import are_whole
+from harness.storage import TIMELINES, RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,15 +72,8 @@ def timelines(folder: RunFolder, wanted: Sequence[Batch]) -> pd.DataFrame:
         if not path.is_file():
             return _of_rows([])
         return pd.read_csv(path, dtype={"cell": str}, keep_default_na=False, na_values={n: [""] for n in COLUMNS[8:]})
-    found = _of_tables(folder, wanted) if _tables_are_whole(folder) else _of_records(folder, wanted)
+    found = _of_tables(folder, wanted) if are_whole(folder) else _of_records(folder, wanted)
     return _slowest(found).sort_values([*_KEYS, "request", "attempt"], kind="stable", ignore_index=True)
-
-
-def _tables_are_whole(folder: RunFolder) -> bool:
-    """Whether the Parquet tables were written after the last record."""
-    written = [folder.path / f"{name}.parquet" for name in ("requests", "attempts")]
-    records = (folder.path / RECORDS).stat().st_mtime_ns
-    return all(path.is_file() and path.stat().st_mtime_ns >= records for path in written)
 
 
 def _of_tables(folder: RunFolder, wanted: Sequence[Batch]) -> pd.DataFrame:

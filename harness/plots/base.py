@@ -148,6 +148,9 @@ def save(chart: Picture, folder: Path) -> tuple[Path, Path]:
         chart.draw(figure)
         title = textwrap.fill(chart.title, int(_LETTERS_AN_INCH * chart.size[0]))
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        # Both files show one layout, which takes as long to find as a file to draw.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         figure.savefig(svg, format="svg", metadata={"Date": None})
         figure.savefig(png, format="png", metadata={"Software": None})
     return svg, png
