@@ -9,8 +9,8 @@ from harness.analysis.timelines import timelines, worth_showing
 from harness.report.published import most_alike
 from harness.storage import TIMELINES, RunFolder
 
-#: Attempts that are kept: about half a megabyte.
-MOST_ATTEMPTS = 8_000
+#: Attempts that are kept: a quarter of a megabyte.
+MOST_ATTEMPTS = 4_000
 
 
 def publish(folder: RunFolder, destination: Path) -> None:
