@@ -19,6 +19,8 @@ from harness.analysis.speedups import add_speedups
 from harness.analysis.warnings import warnings
 from harness.errors import UserError
 from harness.profiles import Profile
+from harness.progress import Progress, nobody
+from harness.progress import part as part_of
 from harness.records import SCHEMA_VERSION
 from harness.storage import BATCHES, QUANTILES, RunFolder
 
@@ -36,20 +38,23 @@ _SPREAD = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
 Makespans = dict[tuple[int, int], tuple[float, int]]
 
 
-def finish(folder: RunFolder) -> dict[str, Any]:
-    """Write everything that follows from the records: summary, batches, quantiles and the two Parquet tables."""
-    summary = summarise(folder)
-    write_parquet(folder)
+def finish(folder: RunFolder, progress: Progress = nobody) -> dict[str, Any]:
+    """Write everything that follows from the records: summary, batches, quantiles and the two Parquet tables.
+
+    `progress` hears how much of it is done.
+    """
+    summary = summarise(folder, progress=part_of(progress, 0.0, 0.5))
+    write_parquet(folder, part_of(progress, 0.5, 1.0))
     return summary
 
 
-def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
+def summarise(folder: RunFolder, *, bounds: bool = True, progress: Progress = nobody) -> dict[str, Any]:
     """The summary of a run folder, written beside batches.csv and quantiles.csv; equal records give equal bytes.
 
-    `bounds` can take seconds for each profile; without them cells have none.
+    `bounds` can take seconds for each profile; without them cells have none. `progress` hears how much is done.
     Raises UserError when the folder holds no finished request.
     """
-    columns = read(folder.lines())
+    columns = read(folder.lines(part_of(progress, 0.0, 0.6)))
     if not len(columns):
         raise UserError(f"{folder.path} holds no finished request yet; continue the run with resume=true")
     manifest = folder.manifest()
@@ -58,7 +63,8 @@ def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
     cells, batch_rows, quantile_rows = [], [], []
     incomplete: dict[str, int] = {}
     held_up: dict[str, float] = {}
-    for about in manifest["cells"]:
+    for number, about in enumerate(manifest["cells"]):
+        progress(0.6 + 0.4 * number / len(manifest["cells"]))
         name = about["cell"]
         if name not in columns.cells:
             continue
@@ -101,12 +107,14 @@ def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
     return summary
 
 
-def write_parquet(folder: RunFolder) -> None:
-    """Write requests.parquet and attempts.parquet."""
+def write_parquet(folder: RunFolder, progress: Progress = nobody) -> None:
+    """Write requests.parquet and attempts.parquet; `progress` hears how much is done."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    requests, attempts = tables(folder.lines)
+    # The records are read twice.
+    readings = iter((part_of(progress, 0.0, 0.4), part_of(progress, 0.4, 0.9)))
+    requests, attempts = tables(lambda: folder.lines(next(readings)))
     for name, columns in (("requests", requests), ("attempts", attempts)):
         # A column without a single value would otherwise have no type, and another one in the next run.
         schema = pa.schema([(column, _type(column, pa)) for column in columns])
