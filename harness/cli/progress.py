@@ -14,6 +14,7 @@ from harness.progress import Progress, nobody
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.cli.live.watching import Shown
     from harness.runner import Listener
 
 #: Work that is done sooner shows nothing, and a bar is drawn so often at most; seconds.
@@ -41,6 +42,16 @@ def progress(manifest: Mapping[str, Any]) -> Listener:
     return Lines(plan, SparseLines(sys.stderr)) if console is None else Live(plan, Display(console))
 
 
+def shown() -> Shown:
+    """The same for a run that another process plays."""
+    from harness.cli.live.display import Display
+    from harness.cli.live.lines import SparseLines
+    from harness.cli.live.watching import Drawn, Printed
+
+    console = terminal()
+    return Printed(SparseLines(sys.stderr)) if console is None else Drawn(Display(console))
+
+
 @contextmanager
 def working(
     label: str, *, console: Console | None = None, clock: Callable[[], float] = time.monotonic
@@ -49,11 +60,11 @@ def working(
 
     On a terminal a bar appears once it has taken half a second, and goes when it is over; elsewhere nothing is shown.
     """
-    shown = console or terminal()
-    if shown is None:
+    console = console or terminal()
+    if console is None:
         yield nobody
         return
-    bar = _Bar(label, shown, clock)
+    bar = _Bar(label, console, clock)
     try:
         yield bar.tick
     finally:

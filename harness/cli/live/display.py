@@ -22,7 +22,7 @@ from harness.cli.live.view import view
 #: Seconds between two drawings at least, and how long a view stands still before it looks dead.
 EVERY_S, IDLE_S = 0.1, 0.4
 #: Drawing may take this share of the time: a slow terminal is drawn on less often.
-SHARE = 0.02
+SHARE = 0.015
 
 
 class Display:

@@ -26,7 +26,11 @@ class SparseLines:
         tenth = _tenth(state)
         if tenth > self._tenth or now - self._last > self._every:
             self._tenth, self._last = tenth, now
-            self.say(sentence(state, now=now))
+            self.say_where(state, now=now)
+
+    def say_where(self, state: State, *, now: float) -> None:
+        """Say where the run is at once."""
+        self.say(sentence(state, now=now))
 
     def say(self, text: str) -> None:
         """Print a line at once."""

@@ -30,6 +30,9 @@ def view(state: State, screen: Screen) -> Group:
     blank = [_BLANK] if screen.height >= _AIRY else []
     body = _beside if screen.width >= _WIDE and room >= _AIRY - len(head) else _below
     lines = [*head, *body(state, screen, room, blank)][: max(1, screen.height)]
+    for line in lines:
+        # Where there is hardly any room, what no block could fit in is cut.
+        line.truncate(screen.width)
     return Group(*lines)
 
 
