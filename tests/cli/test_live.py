@@ -242,6 +242,32 @@ def test_a_long_name_keeps_its_end():
     assert cut.endswith("size=100")
 
 
+def test_where_names_do_not_fit_what_tells_cells_apart_is_left():
+    """The values of the axes in which they differ."""
+    names = [f"article_10,fault={fault},dispatch={way}" for fault in ("none", "stall") for way in ("gather", "window")]
+    assert plan(*names).short_names == dict(
+        zip(names, ["none,gather", "none,window", "stall,gather", "stall,window"], strict=True)
+    )
+    state = played(State(plan(*names), now=0.0), names[0])
+    lines = shown(state, 60)
+    assert any(line.startswith("▸ none,gather ") for line in lines)
+    assert any(line.startswith("  fault,dispatch ") for line in lines)
+    assert any(line.startswith(f"▸ {names[0]} ") for line in shown(state, 120))
+
+
+def test_what_is_1_for_all_is_not_listed():
+    """A single trial, or a single batch in each."""
+    state = played(State(plan(trials=1, batch_size=10), now=0.0), "a")
+    titles = next(line for line in shown(state) if line.startswith("slowest"))
+    assert titles.split() == ["slowest", "cell", "request", "attempts", "outcome"]
+
+
+@pytest.mark.parametrize("names", [("a", "b,timeout=5"), ("only,timeout=5",)])
+def test_cells_that_are_not_alike_keep_their_names(names):
+    """Nothing says which of their parts differ."""
+    assert plan(*names).short_names == {name: name for name in names}
+
+
 def test_a_cell_that_was_given_up_says_why():
     """In place of its bar."""
     state = State(plan("a", "b"), now=0.0)
@@ -312,6 +338,20 @@ def test_it_is_drawn_ten_times_a_second_at_most():
         listener.finished(ended(request=request))
     listener.ended()
     assert 5 < len(drawn) <= 1 / EVERY_S
+
+
+def test_a_trial_that_arrives_whole_is_drawn_when_it_is():
+    """Not after its first request, as if the others were still open."""
+    clock = Clock()
+    console = _terminal()
+    listener = Live(plan(requests=5), Display(console, clock=clock), clock=clock)
+    listener.started(requests=10, recorded=0)
+    listener.trial_started(cell="a", trial=0, trials=2, batches=1)
+    for request in range(5):
+        listener.finished(ended(request=request))
+    listener.ended()
+    assert "5/5" in console.file.getvalue()
+    assert "1/5" not in console.file.getvalue()
 
 
 def test_a_slow_terminal_is_drawn_on_less_often():

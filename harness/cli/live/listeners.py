@@ -74,9 +74,11 @@ class Live(Account):
         self._display = display
 
     def changed(self, now: float) -> None:
-        """Draw if it is time to."""
+        """Draw if it is time to; what arrives all at once, a trial from another process, is drawn when it is whole."""
         if self._display.is_due(now):
-            self._display.draw(self.state, now=now)
+            batch = self.state.batch
+            if batch is None or batch.announced or batch.done >= batch.size:
+                self._display.draw(self.state, now=now)
 
     def idle(self) -> None:
         """Let the times go on while nothing arrives."""

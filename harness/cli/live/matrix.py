@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from harness.cli.live.cell import CellState
 from harness.cli.live.screen import Screen
 from harness.cli.live.state import State
-from harness.cli.live.text import bar, fitted, percent
+from harness.cli.live.text import bar, fitted, percent, printable
 
-_LEAST_NAME, _LEAST_BAR, _MOST_BAR = 10, 6, 40
+#: A name is not cut shorter than this for the sake of a column or a bar.
+_LEAST_NAME, _LEAST_BAR, _MOST_BAR, _LEAST_REASON = 16, 8, 40, 24
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class _Layout:
     columns: Sequence[_Column]
     name: int
     bar: int
+    title: str
+    names: Mapping[str, str]
 
 
 def matrix_lines(state: State, screen: Screen, room: int) -> list[Text]:
@@ -76,20 +79,28 @@ def _layout(state: State, screen: Screen) -> _Layout:
     ]
     columns: list[_Column] = []
     left = screen.width - 2
+    whole = {cell.name: cell.name for cell in state.plan.cells}
+    longest = _longest(whole)
+    least = min(longest, _LEAST_NAME)
     for column in wanted:
-        if left - column.width < _LEAST_NAME + (_LEAST_BAR + 2 if columns else 0):
+        if left - column.width < least + (_LEAST_BAR + 2 if columns else 0):
             break
         columns.append(column)
         left -= column.width
-    longest = max(4, *(cell_len(cell.name) for cell in state.plan.cells))
-    if left < _LEAST_NAME + _LEAST_BAR + 2:
-        return _Layout(columns, max(1, min(longest, left)), 0)
-    name = min(longest, max(_LEAST_NAME, left - 2 - max(_LEAST_BAR, left // 4)))
-    return _Layout(columns, name, min(_MOST_BAR, left - name - 2))
+    room = left - 2 - _LEAST_BAR if left >= least + _LEAST_BAR + 2 else left
+    title, names = ("cell", whole) if longest <= room else (state.plan.short_title, state.plan.short_names)
+    name = max(1, min(_longest(names), room))
+    return _Layout(columns, name, 0 if room == left else min(_MOST_BAR, left - name - 2), title, names)
+
+
+def _longest(names: Mapping[str, str]) -> int:
+    return max(4, *(cell_len(name) for name in names.values()))
 
 
 def _title(layout: _Layout) -> Text:
-    line = f"  {'cell'[: layout.name]:<{layout.name}}{' ' * (layout.bar + 2 if layout.bar else 0)}"
+    # Bars have no title, so that the one of the names may reach above them.
+    width = layout.name + (layout.bar + 2 if layout.bar else 0)
+    line = f"  {layout.title[: max(0, width - 1)]:<{width}}"
     return Text(line + "".join(f"{column.title:>{column.width}}" for column in layout.columns), "dim", no_wrap=True)
 
 
@@ -97,13 +108,15 @@ def _row(cell: CellState, state: State, screen: Screen, layout: _Layout, *, here
     glyphs, share = screen.glyphs, cell.share(state.plan.trials)
     line = Text(no_wrap=True)
     line.append(f"{glyphs.here if here else ' '} ", "cyan bold")
-    line.append(fitted(cell.plan.name, layout.name, glyphs), "bold" if here else "")
+    line.append(fitted(layout.names[cell.plan.name], layout.name, glyphs), "bold" if here else "")
     if layout.bar:
         line.append("  ")
         if cell.reason is None:
             line.append_text(bar(share, layout.bar, glyphs, "green" if share >= 1 else "cyan"))
         else:
-            line.append(fitted(f"given up: {cell.reason}", layout.bar, glyphs), "red")
+            # The reason was told in whole when it happened.
+            reason = f"given up: {cell.reason}" if layout.bar >= _LEAST_REASON else "given up"
+            line.append(set_cell_size(printable(reason), layout.bar), "red")
     for column in layout.columns:
         text = column.text(cell)
         line.append(f"{text:>{column.width}}", "dim" if text == "0" else column.style)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
 from typing import Any
 
 
@@ -39,6 +41,31 @@ class Plan:
     def requests(self) -> int:
         """Requests of all cells and trials."""
         return self.trials * self.requests_per_trial
+
+    @property
+    def short_names(self) -> Mapping[str, str]:
+        """For each cell the values of those axes in which cells differ, or its name where that cannot be told.
+
+        Where there is no room for whole names, what is cut out of their middle would be what tells cells apart.
+        """
+        return self._short[1]
+
+    @property
+    def short_title(self) -> str:
+        """What short names consist of."""
+        return self._short[0]
+
+    @cached_property
+    def _short(self) -> tuple[str, Mapping[str, str]]:
+        parts = {cell.name: [part.rpartition("=") for part in cell.name.split(",")] for cell in self.cells}
+        axes = {tuple(axis for axis, *_ in found) for found in parts.values()}
+        if len(self.cells) < 2 or len(axes) > 1:
+            return "cell", {name: name for name in parts}
+        columns = [{value for *_, value in column} for column in zip(*parts.values(), strict=True)]
+        differ = [len(values) > 1 for values in columns]
+        names = {name: ",".join(compress((value for *_, value in found), differ)) for name, found in parts.items()}
+        # The strategy is the one axis whose name stands nowhere.
+        return ",".join(compress((axis or "strategy" for axis in next(iter(axes))), differ)), names
 
 
 def plan_of(manifest: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> Plan:

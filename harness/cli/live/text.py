@@ -43,7 +43,7 @@ def bar(share: float, width: int, glyphs: Glyphs, style: str = "cyan") -> Text:
 
 def fitted(name: str, width: int, glyphs: Glyphs) -> str:
     """A name in exactly that width: padded, or cut in the middle, for cells of a matrix begin and end alike."""
-    name = "".join(letter if letter.isprintable() else " " for letter in name)
+    name = printable(name)
     if cell_len(name) <= width:
         return set_cell_size(name, width)
     if width < 8:
@@ -54,6 +54,11 @@ def fitted(name: str, width: int, glyphs: Glyphs) -> str:
     while cell_len(end) > tail:
         end = end[1:]
     return set_cell_size(set_cell_size(name, head) + glyphs.more + end, width)
+
+
+def printable(text: str) -> str:
+    """The same without letters that would move the cursor."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def seconds(value: float) -> str:

@@ -17,7 +17,7 @@ from harness.cli.live.state import State
 from harness.cli.live.top import batch_lines, head_lines
 
 #: From so many columns on, requests stand beside the matrix; the gap between; how much the matrix gets.
-_WIDE, _GAP, _LEFT = 130, 4, 0.45
+_WIDE, _GAP, _LEFT = 130, 4, 0.47
 #: With fewer lines than this there is no room for empty ones.
 _AIRY = 18
 _BLANK = Text("")
@@ -45,10 +45,7 @@ def _below(state: State, screen: Screen, room: int, blank: list[Text]) -> list[T
     matrix_room = min(asked, max(3, room - MOST - 1 - len(blank)))
     matrix = matrix_lines(state, screen, max(0, min(room, matrix_room)))
     room -= len(matrix) + len(blank)
-    slowest = request_lines("slowest", state.slowest, screen, room)
-    room -= len(slowest) + len(blank)
-    stalls = request_lines("latest stalls", [*state.latest_stalls][::-1], screen, room)
-    return _stacked([matrix, batch, slowest, stalls], blank)
+    return _stacked([matrix, batch, *_requests(state, screen, room, blank)], blank)
 
 
 def _beside(state: State, screen: Screen, room: int, blank: list[Text]) -> list[Text]:
@@ -58,13 +55,18 @@ def _beside(state: State, screen: Screen, room: int, blank: list[Text]) -> list[
     narrow = screen.narrowed(screen.width - _GAP - left_width)
     batch = batch_lines(state, narrow)
     room -= len(batch) + 2 * len(blank)
-    slowest = request_lines("slowest", state.slowest, narrow, room)
-    room -= len(slowest) + len(blank)
-    stalls = request_lines("latest stalls", [*state.latest_stalls][::-1], narrow, room)
-    right = _stacked([batch, slowest, stalls], blank)[len(blank) :]
+    right = _stacked([batch, *_requests(state, narrow, room, blank)], blank)[len(blank) :]
     height = max(len(left), len(right))
     rows = zip(_filled(left, height), _filled(right, height), strict=True)
     return [*blank, *(_joined(one, other, left_width + _GAP) for one, other in rows)]
+
+
+def _requests(state: State, screen: Screen, room: int, blank: list[Text]) -> tuple[list[Text], list[Text]]:
+    """The slowest requests, and below them, where there is room left, the latest stalls, the last one first."""
+    plan = state.plan
+    slowest = request_lines("slowest", state.slowest, plan, screen, room)
+    room -= len(slowest) + len(blank)
+    return slowest, request_lines("latest stalls", [*state.latest_stalls][::-1], plan, screen, room)
 
 
 def _stacked(blocks: Sequence[list[Text]], blank: list[Text]) -> list[Text]:
