@@ -185,7 +185,7 @@ def test_it_watches_until_the_run_says_that_it_is_over(tmp_path):
     assert lines[1].startswith("1/4 requests, 0 failed, trial 1/1 a, batch 1/4")
 
 
-def test_a_run_whose_process_died_is_said_to_be_silent(tmp_path, monkeypatch):
+def test_a_run_whose_process_died_is_said_to_be_silent(tmp_path):
     """How long, and again when that has doubled; it is watched on."""
     folder = going(tmp_path / "run")
     grown(folder, 0)
@@ -204,6 +204,16 @@ def test_a_run_whose_process_died_is_said_to_be_silent(tmp_path, monkeypatch):
     watch(run, Printed(SparseLines(stream)), wait=elsewhere.wait)
     said = [line for line in stream.getvalue().splitlines() if "nothing came" in line]
     assert said == ["nothing came for 1:00; has the run died?", "nothing came for 2:11; has the run died?"]
+
+
+def test_whoever_comes_late_to_a_dead_run_sees_how_long_it_has_been_silent(tmp_path):
+    """Since its last record was written, not since the watching began."""
+    folder = going(tmp_path / "run")
+    grown(folder, 0)
+    written = (folder.path / "records.jsonl").stat().st_mtime
+    run = Followed(folder, clock=Clock(written + 300))
+    run.look()
+    assert run.to_dict()["silent_s"] == pytest.approx(300)
 
 
 def test_a_folder_that_vanishes_ends_the_watching(tmp_path):
