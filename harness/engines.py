@@ -6,10 +6,13 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+#: Seconds without a result after which whoever waits is told.
+IDLE_S = 0.5
 
 #: What the forked processes call; they inherit it, so nothing but a number has to be sent to them.
 _play: Callable[[int], Any] | None = None
@@ -22,10 +25,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_order(play: Callable[[int], T], count: int, *, workers: int) -> Generator[T, None, None]:
+def in_order(
+    play: Callable[[int], T], count: int, *, workers: int, idle: Callable[[], None] = lambda: None
+) -> Generator[T, None, None]:
     """play(0), play(1), ... play(count - 1), computed by `workers` forked processes and given in order.
 
-    Results must survive pickling. Closing the iterator stops the processes. Raises what `play` raises.
+    `idle` is called every half second while the next result is not there. Results must survive pickling. Closing the
+    iterator stops the processes. Raises what `play` raises.
     """
     global _play  # noqa: PLW0603 - a forked process inherits globals, and closures cannot be sent
     _play = play
@@ -34,7 +40,10 @@ def in_order(play: Callable[[int], T], count: int, *, workers: int) -> Generator
         waiting: list[Future[T]] = [pool.submit(_call, number) for number in range(count)]
         waiting.reverse()
         while waiting:
-            yield waiting.pop().result()
+            following = waiting.pop()
+            while not wait([following], timeout=IDLE_S).done:
+                idle()
+            yield following.result()
     except BaseException:
         for process in list((pool._processes or {}).values()):
             process.terminate()

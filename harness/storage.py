@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import yaml
 
 from harness.errors import UserError
+from harness.progress import Progress, nobody
 from harness.records import SCHEMA_VERSION, Outcome
 
 CONFIG, MANIFEST, RECORDS, SUMMARY = "config.yaml", "manifest.json", "records.jsonl", "summary.json"
@@ -30,6 +31,8 @@ _PRIVATE = ("host", "command", "git_commit")
 _REPEATED = ("cells", "profiles")
 #: Bytes beyond which a file is left out: no chart draws the quantiles of so many cells.
 _MOST_PUBLISHED = {QUANTILES: 2_000_000}
+#: Records between two words on how much has been read.
+_TOLD_EVERY = 500
 
 
 class RunFolder:
@@ -130,21 +133,24 @@ class RunFolder:
         """Whether this is a run with records, not published results."""
         return (self.path / RECORDS).is_file()
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """Every record as plain data, in the order written.
+    def lines(self, progress: Progress = nobody) -> Iterator[dict[str, Any]]:
+        """Every record as plain data, in the order written; `progress` hears now and then how much has been read.
 
         A last line that was cut short is passed over: its request was not finished. Raises UserError, with the line's
         number, for anything else that is not a record of this schema.
         """
         with (self.path / RECORDS).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
             for number, raw in enumerate(file, start=1):
+                if not number % _TOLD_EVERY:
+                    progress(min(1.0, file.tell() / size))
                 if not raw.endswith(b"\n"):
                     return
                 yield self._parsed(raw, number)
 
-    def outcomes(self) -> Iterator[Outcome]:
+    def outcomes(self, progress: Progress = nobody) -> Iterator[Outcome]:
         """Every record; of two for one request, both, the later of which counts."""
-        return map(Outcome.from_dict, self.lines())
+        return map(Outcome.from_dict, self.lines(progress))
 
     def repair(self) -> None:
         """Cut off a last line that was interrupted, so that the next record begins a line of its own."""

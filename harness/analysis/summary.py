@@ -21,6 +21,8 @@ from harness.analysis.tables import Tables
 from harness.analysis.warnings import warnings
 from harness.errors import UserError
 from harness.profiles import Profile
+from harness.progress import Progress, nobody
+from harness.progress import part as part_of
 from harness.records import SCHEMA_VERSION
 from harness.storage import BATCHES, QUANTILES, RunFolder
 
@@ -38,24 +40,28 @@ _SPREAD = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
 Makespans = dict[tuple[int, int], tuple[float, int]]
 
 
-def finish(folder: RunFolder) -> dict[str, Any]:
-    """Write everything that follows from the records: summary, batches, quantiles and the two Parquet tables."""
-    tables = tables_of_run.read(folder.lines())
-    summary = _summarised(folder, tables, bounds=True)
+def finish(folder: RunFolder, progress: Progress = nobody) -> dict[str, Any]:
+    """Write everything that follows from the records: summary, batches, quantiles and the two Parquet tables.
+
+    `progress` hears how much of it is done.
+    """
+    tables = tables_of_run.read(folder.lines(part_of(progress, 0.0, 0.8)))
+    summary = _summarised(folder, tables, bounds=True, progress=part_of(progress, 0.8, 0.95))
     tables_of_run.write(tables, folder)
     return summary
 
 
-def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
+def summarise(folder: RunFolder, *, bounds: bool = True, progress: Progress = nobody) -> dict[str, Any]:
     """The summary of a run folder, written beside batches.csv and quantiles.csv; equal records give equal bytes.
 
-    `bounds` can take seconds for each profile; without them cells have none.
+    `bounds` can take seconds for each profile; without them cells have none. `progress` hears how much is done.
     Raises UserError when the folder holds no finished request.
     """
-    return _summarised(folder, tables_of_run.load(folder), bounds=bounds)
+    tables = tables_of_run.load(folder, part_of(progress, 0.0, 0.8))
+    return _summarised(folder, tables, bounds=bounds, progress=part_of(progress, 0.8, 1.0))
 
 
-def _summarised(folder: RunFolder, tables: Tables, *, bounds: bool) -> dict[str, Any]:
+def _summarised(folder: RunFolder, tables: Tables, *, bounds: bool, progress: Progress) -> dict[str, Any]:
     columns = columns_of(tables)
     if not len(columns):
         raise UserError(f"{folder.path} holds no finished request yet; continue the run with resume=true")
@@ -65,7 +71,8 @@ def _summarised(folder: RunFolder, tables: Tables, *, bounds: bool) -> dict[str,
     cells, batch_rows, quantile_rows = [], [], []
     incomplete: dict[str, int] = {}
     held_up: dict[str, float] = {}
-    for about in manifest["cells"]:
+    for number, about in enumerate(manifest["cells"]):
+        progress(number / len(manifest["cells"]))
         name = about["cell"]
         if name not in columns.cells:
             continue

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.progress import Progress, nobody
 from harness.storage import RECORDS, RunFolder
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ class Tables:
         return int(self.requests.num_rows)
 
 
-def load(folder: RunFolder) -> Tables:
+def load(folder: RunFolder, progress: Progress = nobody) -> Tables:
     """The tables of a run, from Parquet where that holds every record, otherwise from the records."""
     if not are_whole(folder):
-        return read(folder.lines())
+        return read(folder.lines(progress))
     from pyarrow import parquet
 
     return Tables(*(parquet.read_table(folder.path / f"{name}.parquet") for name in ("requests", "attempts")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+from functools import partial
 
 from harness.analysis import finish
 from harness.cli.output import say, say_json, tell
@@ -33,7 +34,7 @@ def multirun(words: list[str], *, as_json: bool, export: str | None = None) -> i
 
 def play(experiment: Experiment, *, as_json: bool, export: str | None = None) -> int:
     """Play one experiment into its run folder and report it; returns the exit code."""
-    from harness.cli.progress import progress
+    from harness.cli.progress import progress, working
 
     ceiling = check(experiment, confirm=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
     check_target(experiment)
@@ -43,7 +44,13 @@ def play(experiment: Experiment, *, as_json: bool, export: str | None = None) ->
     tell(f"{experiment.name}: {experiment.describe()}\nrun folder: {folder.path}")
     result = RunResult(stopped="the command ended before its time")
     try:
-        result, experiment = run_until_precise(experiment, folder, progress(), tell=tell)
+        result, experiment = run_until_precise(
+            experiment,
+            folder,
+            progress(folder.manifest()),
+            tell=tell,
+            reading=partial(working, "reading the records"),
+        )
     finally:
         folder.update_manifest(
             status=result.status,
@@ -56,7 +63,8 @@ def play(experiment: Experiment, *, as_json: bool, export: str | None = None) ->
     if next(folder.lines(), None) is None:
         tell("no request was finished, so there is nothing to summarise")
         return result.exit_code
-    summary = finish(folder)
+    with working("summarising") as tick:
+        summary = finish(folder, tick)
     _results(experiment, folder, summary, as_json=as_json, export=export)
     return result.exit_code
 

@@ -1,158 +1,112 @@
-"""What a run shows on stderr: a bar on a terminal, plain lines elsewhere."""
+"""What long work shows on stderr, chosen by where that goes: drawings on a terminal, else plain lines or nothing."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from harness.records import Outcome
-from harness.runner import Listener
+from harness.progress import Progress, nobody
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.console import Console
+
+    from harness.cli.live.watching import Shown
+    from harness.runner import Listener
+
+#: Work that is done sooner shows nothing, and a bar is drawn so often at most; seconds.
+PATIENCE_S, EVERY_S = 0.5, 0.1
 
 
-def progress() -> Listener:
-    """The bar where standard error is a terminal, plain lines where it is a file, a pipe or a CI log."""
-    return Bar() if sys.stderr.isatty() else Lines(sys.stderr)
+def terminal() -> Console | None:
+    """Standard error where things can be drawn on it; None for a file, a pipe, a dumb terminal and in CI."""
+    if not sys.stderr.isatty() or os.environ.get("CI", "").lower() not in {"", "0", "false"}:
+        return None
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console if console.is_terminal and not console.is_dumb_terminal else None
 
 
-class _Counts:
-    """What both displays count."""
+def progress(manifest: Mapping[str, Any]) -> Listener:
+    """The live view of the run that a manifest describes on a terminal, plain lines elsewhere."""
+    from harness.cli.live.display import Display
+    from harness.cli.live.lines import SparseLines
+    from harness.cli.live.listeners import Lines, Live
+    from harness.cli.live.plan import plan_of
 
-    def __init__(self) -> None:
-        self.total = self.done = self.failed = 0
-        self.played = 0
-        self.place = ""
-        self.batch = ""
-        self._begun = time.monotonic()
-
-    def started(self, *, requests: int, recorded: int) -> None:
-        """Note how much there is to do."""
-        self.total, self.done = requests, recorded
-        self._begun = time.monotonic()
-
-    def trial_started(self, *, cell: str, trial: int, trials: int, batches: int) -> None:
-        """Note where the run is."""
-        self.place = f"trial {trial + 1}/{trials} {cell}"
-        self._batches = batches
-
-    def batch_started(self, *, batch: int, requests: int) -> None:
-        """Nothing to note: each outcome names its batch, also where another process played it."""
-
-    def finished(self, outcome: Outcome) -> None:
-        """Count a request."""
-        self.batch = f"batch {outcome.batch + 1}/{self._batches}"
-        self.done = min(self.done + 1, self.total)
-        self.played += 1
-        self.failed += not outcome.ok
-
-    @property
-    def time_left(self) -> str:
-        """Time left at the pace so far, as m:ss."""
-        if not self.played:
-            return "-:--"
-        seconds = (time.monotonic() - self._begun) / self.played * (self.total - self.done)
-        return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    console, plan = terminal(), plan_of(manifest)
+    return Lines(plan, SparseLines(sys.stderr)) if console is None else Live(plan, Display(console))
 
 
-class Lines(_Counts):
-    """A line at the start, at every tenth of the run or every ten seconds, and at the end."""
+def shown() -> Shown:
+    """The same for a run that another process plays."""
+    from harness.cli.live.display import Display
+    from harness.cli.live.lines import SparseLines
+    from harness.cli.live.watching import Drawn, Printed
 
-    def __init__(self, stream: TextIO, every: float = 10.0) -> None:
-        super().__init__()
-        self._stream = stream
-        self._every = every
-        self._last = time.monotonic()
-        self._tenth = 0
-
-    def started(self, *, requests: int, recorded: int) -> None:
-        """Say how much there is to do."""
-        super().started(requests=requests, recorded=recorded)
-        already = f", {recorded:,} of them on disk already" if recorded else ""
-        self._say(f"{requests:,} requests to play{already}")
-        self._tenth = 10 * self.done // max(1, self.total)
-
-    def finished(self, outcome: Outcome) -> None:
-        """Count a request and say so now and then."""
-        super().finished(outcome)
-        tenth = 10 * self.done // self.total
-        if tenth > self._tenth or time.monotonic() - self._last > self._every:
-            self._tenth = tenth
-            self._last = time.monotonic()
-            self._say(
-                f"{self.done:,}/{self.total:,} requests, {self.failed:,} failed, "
-                f"{self.place}, {self.batch}, {self.time_left} left"
-            )
-
-    def cell_failed(self, *, cell: str, trial: int, reason: str) -> None:
-        """Say it at once."""
-        self._say(f"cell {cell} failed: trial {trial}: {reason}")
-
-    def ended(self) -> None:
-        """Leave the last line standing."""
-
-    def _say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+    console = terminal()
+    return Printed(SparseLines(sys.stderr)) if console is None else Drawn(Display(console))
 
 
-class Bar(_Counts):
-    """A rich progress bar: cell, trial, batch, requests done, failures, time left."""
+@contextmanager
+def working(
+    label: str, *, console: Console | None = None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Progress]:
+    """Long work of a known length: gives `tick(share)`, to be called as it goes on.
 
-    REFRESH = 0.1
+    On a terminal a bar appears once it has taken half a second, and goes when it is over; elsewhere nothing is shown.
+    """
+    console = console or terminal()
+    if console is None:
+        yield nobody
+        return
+    bar = _Bar(label, console, clock)
+    try:
+        yield bar.tick
+    finally:
+        bar.close()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._progress: Progress | None = None
-        self._next = 0.0
 
-    def started(self, *, requests: int, recorded: int) -> None:
-        """Draw the bar."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+class _Bar:
+    """A bar that draws by itself when it is told a share, if it is time to."""
 
-        super().started(requests=requests, recorded=recorded)
-        self._progress = Progress(
-            TextColumn("{task.fields[place]}"),
+    def __init__(self, label: str, console: Console, clock: Callable[[], float]) -> None:
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Drawn
+
+        self._clock = clock
+        self._due = clock() + PATIENCE_S
+        self._drawn = Drawn(
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[failed]} failed"),
-            TextColumn("{task.fields[left]} left"),
-            console=Console(stderr=True),
-            # A thread that draws would wake a loop that may be virtual; this listener draws by itself.
+            TaskProgressColumn(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            # A thread that draws would take its time from the work.
             auto_refresh=False,
             transient=True,
+            redirect_stdout=sys.stdout.isatty(),
+            get_time=clock,
         )
-        self._task = self._progress.add_task("run", total=requests, completed=recorded, place="", failed=0, left="-:--")
-        self._progress.start()
+        self._task = self._drawn.add_task(label, total=1.0)
+        self._visible = False
 
-    def finished(self, outcome: Outcome) -> None:
-        """Count a request; draw at most ten times a second."""
-        super().finished(outcome)
-        if time.monotonic() >= self._next:
-            self._draw()
-            self._next = time.monotonic() + self.REFRESH
-
-    def cell_failed(self, *, cell: str, trial: int, reason: str) -> None:
-        """Say it above the bar."""
-        if self._progress is not None:
-            self._progress.console.print(f"cell {cell} failed: trial {trial}: {reason}", markup=False)
-
-    def ended(self) -> None:
-        """Take the bar away; the table comes next."""
-        if self._progress is not None:
-            self._draw()
-            self._progress.stop()
-
-    def _draw(self) -> None:
-        if self._progress is None:
+    def tick(self, share: float) -> None:
+        """So much of it is done."""
+        now = self._clock()
+        if now < self._due:
             return
-        self._progress.update(
-            self._task,
-            completed=self.done,
-            place=f"{self.place} {self.batch}",
-            failed=self.failed,
-            left=self.time_left,
-            refresh=True,
-        )
+        self._due = now + EVERY_S
+        if not self._visible:
+            self._drawn.start()
+            self._visible = True
+        self._drawn.update(self._task, completed=share, refresh=True)
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._visible:
+            self._drawn.stop()

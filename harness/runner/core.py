@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -12,10 +12,12 @@ from typing import Any, Literal
 from harness import clock, engines
 from harness.config import Cell, Experiment
 from harness.errors import UserError
+from harness.progress import Progress, unseen
 from harness.records import Outcome
 from harness.runner.lag import LoopLag
 from harness.runner.listener import Listener, Silent
 from harness.runner.targets import open_targets
+from harness.runner.ticks import ticking
 from harness.runner.trial import Ledger, Trial, TrialLimitError
 from harness.storage import RunFolder
 
@@ -26,6 +28,8 @@ LIVELOCK_LIMIT = 1_000_000
 
 Recorded = Mapping[tuple[str, int, int], Outcome]
 Keep = Callable[[Outcome], None]
+#: Opens what shows how far work that takes a while is.
+Working = Callable[[], AbstractContextManager[Progress]]
 
 
 class TooManyFailuresError(Exception):
@@ -57,16 +61,22 @@ class RunResult:
         return {0: "complete", 3: "incomplete", 130: "interrupted"}[self.exit_code]
 
 
-def run(experiment: Experiment, folder: RunFolder, listener: Listener | None = None) -> RunResult:
+def run(
+    experiment: Experiment, folder: RunFolder, listener: Listener | None = None, *, reading: Working = unseen
+) -> RunResult:
     """Play every trial of every cell that the folder does not hold yet, and append each request as it ends.
 
     Trials are the outer loop, so that drift of a real API hits all cells alike. A cell that cannot be played is given
     up and the others go on. Ctrl-C and `max_failures` end the run early; what was done stays. UserError passes through.
+    `reading` shows how far the records that are on disk have been read.
     """
     listener = listener or Silent()
     result = RunResult()
-    recorded = {outcome.key: outcome for outcome in folder.outcomes()}
+    with reading() as tick:
+        recorded = {outcome.key: outcome for outcome in folder.outcomes(tick)}
     listener.started(requests=experiment.requests, recorded=len(recorded))
+    if recorded:
+        listener.recalled(recorded.values())
     failures = _FailureLimit(experiment.settings.max_failures, sum(not outcome.ok for outcome in recorded.values()))
 
     def keep(outcome: Outcome) -> None:
@@ -130,7 +140,9 @@ def _play_here(
             ledger = Ledger(unit.cell, unit.trial, recorded, keep, replays=experiment.clock == "virtual")
             target = targets.of(unit.cell)
             trial = Trial(experiment, unit.cell, unit.trial, target, ledger=ledger, listener=listener)
-            main = trial.main if experiment.clock == "virtual" else partial(lag.around, trial.main)
+            main = trial.main
+            if experiment.clock == "real":
+                main = partial(lag.around, partial(ticking, trial.main, listener.idle))
             _judge(unit, _play(main, trial.requests, experiment.clock), result, listener)
         result.server_timing = targets.server_timing()
         result.client_timing = lag.timing()
@@ -148,7 +160,7 @@ def _play_in_processes(
         failed = local.failed_cells.get(units[number].cell.name)
         return _Played(outcomes, None if failed is None else failed.partition(": ")[2])
 
-    played = engines.in_order(play, len(units), workers=_workers(experiment, units))
+    played = engines.in_order(play, len(units), workers=_workers(experiment, units), idle=listener.idle)
     with closing(played):
         for unit, found in zip(units, played, strict=True):
             if unit.cell.name in result.failed_cells:

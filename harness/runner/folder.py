@@ -32,7 +32,9 @@ def open_folder(experiment: Experiment) -> RunFolder:
             "resume with the same words, or start a new run in another out="
         )
     folder.repair()
-    folder.update_manifest(status="running", resumed=now())
+    # More trials are welcome, and whoever watches the run counts them.
+    seeds = max(list(experiment.seeds), folder.manifest()["seeds"], key=len)
+    folder.update_manifest(status="running", resumed=now(), seeds=seeds)
     return folder
 
 

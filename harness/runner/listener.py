@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from harness.records import Outcome
@@ -12,6 +13,9 @@ class Listener(Protocol):
 
     def started(self, *, requests: int, recorded: int) -> None:
         """The run is about to play `requests` requests, of which `recorded` are on disk already."""
+
+    def recalled(self, outcomes: Collection[Outcome]) -> None:
+        """What is on disk already; after `started`, and only where there is any."""
 
     def trial_started(self, *, cell: str, trial: int, trials: int, batches: int) -> None:
         """One trial of one cell begins; `trial` counts from 0."""
@@ -25,6 +29,9 @@ class Listener(Protocol):
     def cell_failed(self, *, cell: str, trial: int, reason: str) -> None:
         """A cell was given up; the others go on."""
 
+    def idle(self) -> None:
+        """Nothing happened for half a second or so; never told in virtual time from within a trial."""
+
     def ended(self) -> None:
         """The last request of the run has been played, or the run was stopped."""
 
@@ -33,6 +40,9 @@ class Silent:
     """A listener that tells nobody."""
 
     def started(self, *, requests: int, recorded: int) -> None:
+        """Ignore it."""
+
+    def recalled(self, outcomes: Collection[Outcome]) -> None:
         """Ignore it."""
 
     def trial_started(self, *, cell: str, trial: int, trials: int, batches: int) -> None:
@@ -45,6 +55,9 @@ class Silent:
         """Ignore it."""
 
     def cell_failed(self, *, cell: str, trial: int, reason: str) -> None:
+        """Ignore it."""
+
+    def idle(self) -> None:
         """Ignore it."""
 
     def ended(self) -> None:

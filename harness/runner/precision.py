@@ -16,7 +16,8 @@ from typing import Any
 
 from harness.analysis import summarise
 from harness.config import Experiment
-from harness.runner.core import RunResult, run
+from harness.progress import unseen
+from harness.runner.core import RunResult, Working, run
 from harness.runner.listener import Listener
 from harness.storage import RunFolder
 
@@ -76,16 +77,18 @@ def run_until_precise(
     listener: Listener | None = None,
     *,
     tell: Callable[[str], None] = lambda _: None,
+    reading: Working = unseen,
 ) -> tuple[RunResult, Experiment]:
     """Play an experiment as often as its settings say: how the run ended, and the experiment with its trials.
 
-    `tell` hears how well the cells are known after each stage of `trials: auto`.
+    `tell` hears how well the cells are known after each stage of `trials: auto`; `reading` shows how far
+    the records have been read.
     """
     while True:
-        result = run(experiment, folder, listener)
+        result = run(experiment, folder, listener, reading=reading)
         if experiment.settings.trials != "auto" or result.exit_code == 130 or result.stopped:
             return result, experiment
-        known = _known(experiment, folder, result)
+        known = _known(experiment, folder, result, reading)
         more = min(known.trials(experiment.trials), experiment.most_trials)
         if known.reached or more == experiment.trials:
             tell(f"after {experiment.trials} trials {_conclusion(known)}")
@@ -96,9 +99,10 @@ def run_until_precise(
         folder.update_manifest(seeds=list(experiment.seeds))
 
 
-def _known(experiment: Experiment, folder: RunFolder, result: RunResult) -> Precision:
+def _known(experiment: Experiment, folder: RunFolder, result: RunResult, reading: Working) -> Precision:
     wanted = experiment.settings.precision
-    summary = summarise(folder, bounds=False)
+    with reading() as tick:
+        summary = summarise(folder, bounds=False, progress=tick)
     # What was given up will not be known better.
     played = [cell for cell in summary["cells"] if cell["cell"] not in result.failed_cells]
     return precision({**summary, "cells": played}, wanted.metric, wanted.within)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from harness.errors import UserError
+from harness.progress import Progress, nobody, part
 from harness.simulation import FromTimes, simulate
 from harness.strategies import ADAPTER, OFF, Played
 from harness.strategies.played import limit_of
@@ -119,10 +120,12 @@ class Advice:
         }
 
 
-def advise(recording: Recording, *, batch_size: int = 100, most_load: float = 1.05) -> Advice:
+def advise(
+    recording: Recording, *, batch_size: int = 100, most_load: float = 1.05, progress: Progress = nobody
+) -> Advice:
     """The advice for batches of so many requests and at most so many attempts per request.
 
-    Raises UserError when the recording ends too early to say anything.
+    `progress` hears how much is done. Raises UserError when the recording ends too early to say anything.
     """
     median, limit = recording.median_s, recording.limit_s
     if not math.isfinite(median) or limit <= median:
@@ -131,13 +134,15 @@ def advise(recording: Recording, *, batch_size: int = 100, most_load: float = 1.
             "record without a timeout, or with a long one"
         )
     curves = Curves(recording, batch_size)
-    curve = tuple(curves.restart(t) for t in _grid(median * 1.02, limit, _TIMEOUTS))
-    hedges = tuple(
-        curves.hedge(delay, patience * delay)
+    timeouts = [(timeout,) for timeout in _grid(median * 1.02, limit, _TIMEOUTS)]
+    curve = _each(curves.restart, timeouts, part(progress, 0.0, 0.4))
+    delays = [
+        (delay, patience * delay)
         for delay in _grid(median, max(median * 1.5, limit / 4), _DELAYS)
         for patience in _PATIENCE
         if patience * delay <= limit
-    )
+    ]
+    hedges = _each(curves.hedge, delays, part(progress, 0.4, 0.9))
     best_restart, best_hedge = _best(curve, most_load, late=True), _best(hedges, most_load, late=False)
     restart = None if best_restart is None else _restart(best_restart, recording)
     hedge = None if best_hedge is None else _hedge(best_hedge, recording)
@@ -155,6 +160,14 @@ def advise(recording: Recording, *, batch_size: int = 100, most_load: float = 1.
         window_s=_simulated(recording, chosen, "window", batch_size),
         evidence=evidence(recording),
     )
+
+
+def _each(point: Callable[..., Point], settings: Sequence[Iterable[float]], progress: Progress) -> tuple[Point, ...]:
+    points = []
+    for number, setting in enumerate(settings):
+        progress(number / len(settings))
+        points.append(point(*setting))
+    return tuple(points)
 
 
 def _grid(low: float, high: float, count: int) -> list[float]:

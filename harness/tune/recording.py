@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.config.recorded import numbers_in
 from harness.errors import UserError, did_you_mean
+from harness.progress import Progress, nobody
 from harness.storage import RunFolder
 
 Floats = NDArray[np.float64]
@@ -51,15 +52,17 @@ class Recording:
         return float(np.median(self.times))
 
 
-def recording_of(path: Path, *, cell: str | None = None, column: str = "ttft_s") -> Recording:
+def recording_of(
+    path: Path, *, cell: str | None = None, column: str = "ttft_s", progress: Progress = nobody
+) -> Recording:
     """The attempts of a cell of a run folder, by default the one that waited longest, or of a CSV.
 
     A CSV has a column of seconds (empty: never answered), and perhaps `waited_s` (when such an attempt was given up),
-    `batch`, `request` and `sent_s`. Raises UserError.
+    `batch`, `request` and `sent_s`. `progress` hears how much of a run folder has been read. Raises UserError.
     """
     if not path.exists():
         raise UserError(f"there is no {path}; give a run folder, or a CSV with a column of seconds")
-    found = _of_run(RunFolder.open(path), cell) if path.is_dir() else _of_csv(path, column)
+    found = _of_run(RunFolder.open(path), cell, progress) if path.is_dir() else _of_csv(path, column)
     answered = int(np.isfinite(found.times).sum())
     if answered < FEWEST:
         raise UserError(
@@ -68,9 +71,9 @@ def recording_of(path: Path, *, cell: str | None = None, column: str = "ttft_s")
     return found
 
 
-def _of_run(folder: RunFolder, cell: str | None) -> Recording:
+def _of_run(folder: RunFolder, cell: str | None, progress: Progress) -> Recording:
     by_cell: dict[str, list[Mapping[str, Any]]] = {}
-    for line in folder.lines() if folder.has_records else ():
+    for line in folder.lines(progress) if folder.has_records else ():
         by_cell.setdefault(line["cell"], []).append(line)
     if not by_cell:
         raise UserError(f"{folder.path} has no records; published results keep none, so run the experiment again")

@@ -8,7 +8,8 @@ from harness.cli.commands.report import REPORT
 from harness.cli.commands.run import RUN
 from harness.cli.commands.serve import SERVE
 from harness.cli.commands.tune import TUNE
+from harness.cli.commands.watch import WATCH
 
-COMMANDS: tuple[Command, ...] = (RUN, REPORT, COMPARE, BASELINE, TUNE, SERVE, LIST, NEW, PUBLISH)
+COMMANDS: tuple[Command, ...] = (RUN, WATCH, REPORT, COMPARE, BASELINE, TUNE, SERVE, LIST, NEW, PUBLISH)
 
 __all__ = ["COMMANDS", "Command"]

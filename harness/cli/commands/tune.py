@@ -26,11 +26,15 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _handle(arguments: argparse.Namespace) -> int:
+    from harness.cli.progress import working
+    from harness.progress import part
     from harness.tune import advice_text, advise, recording_of, write_advice
 
     path = Path(arguments.recording)
-    recording = recording_of(path, cell=arguments.cell, column=arguments.column)
-    advice = advise(recording, batch_size=arguments.batch_size, most_load=arguments.load)
+    with working("weighing timeouts") as tick:
+        read, weighed = part(tick, 0.0, 0.5), part(tick, 0.5, 1.0)
+        recording = recording_of(path, cell=arguments.cell, column=arguments.column, progress=read)
+        advice = advise(recording, batch_size=arguments.batch_size, most_load=arguments.load, progress=weighed)
     if arguments.json:
         say_json(advice.to_dict())
     else:
