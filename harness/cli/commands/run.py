@@ -38,4 +38,5 @@ RUN = Command(
     _handle,
     _arguments,
     notes="Every key is in conf/config.yaml; `harness list` names what can be chosen.",
+    exits={3: "some cells failed, or max_failures stopped it", 4: "the budget was refused", 130: "interrupted"},
 )
