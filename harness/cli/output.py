@@ -37,9 +37,19 @@ def complain(text: str) -> None:
 
 def width() -> int | None:
     """Columns of the terminal that shows results; None where there is none, and text is as wide as it is."""
-    import shutil
+    return columns(sys.stdout)
 
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+def columns(stream: TextIO) -> int | None:
+    """Columns of the terminal behind a stream; None where it is none. COLUMNS overrides what the terminal says."""
+    if not stream.isatty():
+        return None
+    if os.environ.get("COLUMNS", "").isdigit():
+        return int(os.environ["COLUMNS"])
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except OSError:
+        return None
 
 
 def _show(text: str, styles: Styles | None, stream: TextIO) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness.cli.commands.base import Command, add_export, add_json
-from harness.cli.output import say, say_json, tell
+from harness.cli.output import say, say_json, tell, width
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _handle(arguments: argparse.Namespace) -> int:
-    from harness.report import export, headline_text, write_report
+    from harness.report import STYLES, export, headline_text, write_report
     from harness.storage import RunFolder
 
     folder = RunFolder.open(arguments.run_dir)
@@ -26,7 +26,7 @@ def _handle(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(written.summary)
     else:
-        say(headline_text(written.summary))
+        say(headline_text(written.summary, width()), STYLES)
     tell(f"report: {written.index}")
     if arguments.export:
         tell(f"exported: {export(written.summary, arguments.export, out)}")

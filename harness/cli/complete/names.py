@@ -86,7 +86,9 @@ class Known:
     def keys(self) -> dict[str, str]:
         """Every key of `run` but those of strategies, profiles and faults."""
         found = {key: comment for key, comment in _config() if key != "matrix" and "." not in key}
-        nested = {key: comment for key, comment in _config() if "." in key}
+        keys = _config()
+        inner = {key.rpartition(".")[0] for key, _ in keys}
+        nested = {key: comment for key, comment in keys if "." in key and key not in inner}
         groups = {group: found.pop(group, "") or _CHOICE[group] for group in GROUPS}
         sections = {key.partition(".")[0] for key in nested}
         plain = {key: comment for key, comment in found.items() if key not in sections}
@@ -150,16 +152,13 @@ def _lines(path: Path) -> list[tuple[str, str, str]]:
 
 
 def _scan(text: str) -> Iterator[tuple[str, str, str]]:
-    """Key, value and comment of each line of the first two levels; keys of the second have a dot."""
-    section = ""
+    """Dotted key, value and comment of each line of a mapping that is indented by two."""
+    path: list[str] = []
     for line in text.splitlines():
         found = _LINE.match(line)
-        if found is None or len(found["indent"]) not in {0, 2}:
-            continue
-        if not found["indent"]:
-            section = found["key"]
-        key = f"{section}.{found['key']}" if found["indent"] else found["key"]
-        yield key, found["value"].strip("'\" "), found["comment"] or ""
+        if found is not None:
+            path = [*path[: len(found["indent"]) // 2], found["key"]]
+            yield ".".join(path), found["value"].strip("'\" "), found["comment"] or ""
 
 
 def _text(path: Path) -> str:
