@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from textwrap import fill
 from typing import TYPE_CHECKING
 
-from harness.cli.output import say, say_json
+from harness.cli.output import say, say_json, width
 
 if TYPE_CHECKING:
     from harness.doctor import Finding
@@ -25,7 +26,7 @@ def show(findings: Iterable[Finding], *, as_json: bool) -> int:
     for one in findings:
         found.append(one)
         if not as_json:
-            say(line(one), _STYLES)
+            say(line(one, width()), _STYLES)
     if as_json:
         say_json({"ok": not failed(found), "findings": [asdict(one) for one in found]})
     else:
@@ -33,10 +34,14 @@ def show(findings: Iterable[Finding], *, as_json: bool) -> int:
     return int(failed(found))
 
 
-def line(one: Finding) -> str:
-    """A finding in one line, and what to do in another."""
+def line(one: Finding, columns: int | None = None) -> str:
+    """A finding in one line, and what to do in another; broken between words for a terminal of so many columns."""
+    indent = " " * (_NAME + 8)
     text = f"{_WORDS[one.status]:<5} {one.name:<{_NAME}}  {one.finding}"
-    return f"{text}\n{'':<6}{'':<{_NAME}}  -> {one.advice}" if one.advice else text
+    rows = [text, f"{indent}-> {one.advice}"] if one.advice else [text]
+    if columns is None:
+        return "\n".join(rows)
+    return "\n".join(fill(row, columns, subsequent_indent=indent, drop_whitespace=True) for row in rows)
 
 
 def conclusion(found: Sequence[Finding]) -> str:

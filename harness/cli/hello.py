@@ -10,13 +10,13 @@ EXAMPLES = (
     "  source <(harness completion bash)",
 )
 
-HELLO = """harness measures what stuck LLM calls cost a batch, and which client settings cure it.
+HELLO = """What stuck LLM calls cost a batch, and which client settings cure it.
 
-  harness run article    play the published evaluation in virtual time: no key, no server, seconds
-  harness list           what there is to choose from: experiments, strategies, profiles, faults
-  harness doctor         see whether everything works on this machine
+  harness run article   the published evaluation: no key, no server, seconds
+  harness list          what there is to choose: strategies, profiles, faults
+  harness doctor        see whether everything works on this machine
 
-harness --help lists every command; harness run --help shows how settings are written."""
+harness --help lists every command, harness run --help says how to set things."""
 
 EXIT_CODES = {
     0: "fine",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 
 from harness.cli.output import say, say_json, tell, width
 from harness.config import Experiment
@@ -36,7 +37,9 @@ def text(experiment: Experiment, columns: int | None) -> str:
     from harness.estimate import estimate
     from harness.estimate.text import lines
 
-    return "\n".join([f"{experiment.name}: {experiment.describe()}", *lines(estimate(experiment), columns)])
+    title = f"{experiment.name}: {experiment.describe()}"
+    shown = title if columns is None else fill(title, columns, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join([shown, *lines(estimate(experiment), columns)])
 
 
 def refusal(experiment: Experiment) -> str | None:

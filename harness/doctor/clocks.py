@@ -47,7 +47,7 @@ def judge_lag(timing: Mapping[str, Any] | None) -> Finding:
     if timing is None:
         return Finding("event loop", "warn", "no timer fired in half a second", "the machine is busy; try again")
     found = (
-        f"timers are late by {timing['p50_s'] * 1000:.1f} ms in the middle, {timing['max_s'] * 1000:.1f} ms at most "
+        f"timers {timing['p50_s'] * 1000:.1f} ms late, at most {timing['max_s'] * 1000:.1f} ms "
         f"(limit {timing['limit_s'] * 1000:.0f} ms)"
     )
     if timing["late"]:

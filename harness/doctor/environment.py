@@ -40,7 +40,7 @@ def judge_base_url(variables: Mapping[str, str]) -> Finding:
     """A run says where it goes: what the environment says is not used, which surprises."""
     found = variables.get("OPENAI_BASE_URL")
     if not found:
-        return Finding("base URL", "ok", "OPENAI_BASE_URL is not set; target.base_url says where a run goes")
+        return Finding("base URL", "ok", "OPENAI_BASE_URL is not set (a run goes to target.base_url)")
     where = shown(found)
     return Finding(
         "base URL",

@@ -27,7 +27,7 @@ def cores() -> Finding:
 def judge_cores(count: int) -> Finding:
     """More is faster; in real time one would be shared by the client and the mock."""
     if count > 1:
-        return Finding("cores", "ok", f"{count}: so many trials at once in virtual time")
+        return Finding("cores", "ok", f"{count}, for as many trials at once in virtual time")
     return Finding(
         "cores", "warn", "1, which the client and the mock share with clock=real", "prefer clock=virtual here"
     )
@@ -47,7 +47,7 @@ def judge_open_files(limit: int | None) -> Finding:
     """Whether so many files are enough for the packaged workloads with clock=real."""
     if limit is None:
         return Finding("open files", "ok", "unlimited")
-    found = f"{limit:,}: enough for about {max(0, (limit - SPARE) // 2):,} requests in flight with a copy each"
+    found = f"{limit:,} at most, enough for {max(0, (limit - SPARE) // 2):,} requests in flight and a copy of each"
     if limit >= 2 * IN_FLIGHT + SPARE:
         return Finding("open files", "ok", found)
     return Finding("open files", "warn", found, "before a run with clock=real: ulimit -n 4096")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 from harness.estimate import Duration, Estimate, Matrix
@@ -21,7 +22,15 @@ def lines(estimate: Estimate, columns: int | None = None) -> list[str]:
         rows.append(("trials", f"{estimate.trials} at first, {estimate.most_trials:,} at most"))
     rows += [("attempts", _attempts(estimate)), *_tokens(estimate), ("takes", _takes(estimate.duration, estimate))]
     width = max(len(label) for label, _ in rows)
-    return [f"  {label:<{width}}  {text}" for label, text in rows]
+    found = [f"  {label:<{width}}  {text}" for label, text in rows]
+    return [_folded(line, columns, width + 4) for line in found]
+
+
+def _folded(line: str, columns: int | None, indent: int) -> str:
+    """A line, broken between words where a terminal would break within them."""
+    if columns is None or len(line) <= columns:
+        return line
+    return fill(line, columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _matrix(matrix: Matrix, reference: str, columns: int) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from harness.analysis.quickest import Quickest, Ratio, quickest
@@ -17,7 +18,7 @@ _COLUMNS, _ROWS = 7, 60
 
 #: What a terminal shows in colours, see `harness.cli.output`.
 STYLES = {
-    r"\A.*": "bold",
+    r"(?s)\A.+?(?=\n\n|\Z)": "bold",
     r"(?m)^Summary$": "bold",
     r"(?m)^  (?:with \S+, )?\S+(?= ran$)": "bold cyan",
     r"(?m)^ +[\d.]+(?= (?:\[[^\]]*\] )?times faster)": "bold green",
@@ -29,11 +30,19 @@ STYLES = {
 
 def headline_text(summary: Mapping[str, Any], columns: int | None = None) -> str:
     """The verdict, the cells, the quickest of them, and the warnings, for a terminal of so many columns; None: any."""
-    parts = [verdict(summary), "\n".join(_cells(summary, columns))]
+    parts = [_folded(verdict(summary), columns), "\n".join(_cells(summary, columns))]
     if len(summary["cells"]) <= FEW:
         parts += [_summary(quickest(summary["cells"]))]
-    parts += ["\n".join(f"note: {note['message']} ({note['advice']})" for note in summary["warnings"])]
+    notes = [f"note: {note['message']} ({note['advice']})" for note in summary["warnings"]]
+    parts += ["\n".join(_folded(note, columns, indent=6) for note in notes)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _folded(text: str, columns: int | None, *, indent: int = 0) -> str:
+    """A sentence broken between words where a terminal would break within them."""
+    if columns is None or len(text) <= columns:
+        return text
+    return fill(text, columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def published_text(ours: Mapping[str, Any]) -> str | None:

@@ -211,6 +211,14 @@ def test_a_finding_is_a_line_with_its_advice_below():
     ]
 
 
+def test_a_long_finding_is_broken_between_words():
+    """Below its beginning, so that the columns stay."""
+    rows = line(Finding("proxies", "warn", "word " * 20, "advice " * 20), 60).splitlines()
+    assert max(map(len, rows)) <= 60
+    assert len(rows) > 4
+    assert all(row.startswith(" " * 20) for row in rows[1:])
+
+
 def test_the_last_line_says_how_it_stands():
     """What failed by name, or what to do next."""
     good, doubtful, bad = (Finding(status, status, "") for status in ("ok", "warn", "fail"))

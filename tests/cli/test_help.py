@@ -20,6 +20,7 @@ def test_by_itself_it_says_what_to_type_next(harness):
     code, out, err = harness()
     assert (code, err) == (0, "")
     assert len(out.splitlines()) <= 8
+    assert max(map(len, out.splitlines())) <= 80
     assert all(f"  harness {word}" in out for word in ("run article", "list", "doctor"))
     assert "usage:" not in out
 
