@@ -49,6 +49,19 @@ def test_several_runs_are_one_list(harness):
     assert [one["cells"][0]["cell"] for one in json.loads(out)] == ["article_10", "article_20"]
 
 
+def test_an_interrupt_ends_all_of_several_runs(harness, monkeypatch):
+    """Ctrl-C does not mean the next one; what there is by then is still one document."""
+    played = []
+
+    def interrupted(experiment, **_):
+        played.append(experiment.name)
+        return 130, {"cells": []}
+
+    monkeypatch.setattr("harness.cli.play.play", interrupted)
+    code, out, _ = harness("run", "-m", "strategy=article_10,article_20", "--json")
+    assert (code, played, json.loads(out)) == (130, ["article_10"], [{"cells": []}])
+
+
 def test_a_server_says_where_it_listens(tmp_path):
     """One document, as soon as it does; a script need not parse what people read."""
     command = [sys.executable, "-m", "harness", "serve", "profile=instant", "port=0", "--json"]
