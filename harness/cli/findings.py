@@ -50,5 +50,5 @@ def conclusion(found: Sequence[Finding]) -> str:
     doubtful = sum(one.status == "warn" for one in found)
     if broken:
         return f"{len(broken)} of {len(found)} checks failed: {', '.join(broken)}"
-    warned = f", {doubtful} of them with a warning" if doubtful else ""
+    warned = f", {doubtful} warning{'s' * (doubtful != 1)}" if doubtful else ""
     return f"{len(found)} checks, nothing in the way{warned}; next: harness run article"

@@ -103,8 +103,7 @@ def _takes(found: Duration, estimate: Estimate) -> str:
         many = f"{found.processes} processes" if found.processes > 1 else "one process"
         return f"{about}, in {many}: virtual time costs no waiting"
     if found.why_not:
-        left = estimate.matrix.cells - found.cells
-        return f"{about} for {found.cells} of {estimate.matrix.cells} cells; the other {left}: {found.why_not}"
+        return f"{about} for {found.cells} of {estimate.matrix.cells} cells; not known for the rest: {found.why_not}"
     return f"{about}, in real time"
 
 

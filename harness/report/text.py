@@ -32,7 +32,8 @@ def headline_text(summary: Mapping[str, Any], columns: int | None = None) -> str
     """The verdict, the cells, the quickest of them, and the warnings, for a terminal of so many columns; None: any."""
     parts = [_folded(verdict(summary), columns), "\n".join(_cells(summary, columns))]
     if len(summary["cells"]) <= FEW:
-        parts += [_summary(quickest(summary["cells"]))]
+        block = _summary(quickest(summary["cells"]))
+        parts += ["\n".join(_folded(line, columns, indent=6) for line in block.splitlines())]
     notes = [f"note: {note['message']} ({note['advice']})" for note in summary["warnings"]]
     parts += ["\n".join(_folded(note, columns, indent=6) for note in notes)]
     return "\n\n".join(part for part in parts if part)

@@ -222,9 +222,7 @@ def test_a_long_finding_is_broken_between_words():
 def test_the_last_line_says_how_it_stands():
     """What failed by name, or what to do next."""
     good, doubtful, bad = (Finding(status, status, "") for status in ("ok", "warn", "fail"))
-    assert conclusion([good, doubtful]) == (
-        "2 checks, nothing in the way, 1 of them with a warning; next: harness run article"
-    )
+    assert conclusion([good, doubtful]) == "2 checks, nothing in the way, 1 warning; next: harness run article"
     assert conclusion([good, bad]) == "1 of 2 checks failed: fail"
 
 

@@ -68,6 +68,7 @@ def test_a_narrow_terminal_gets_two_lines_for_each_cell():
     narrow = headline_text(summary(*THREE), 65)
     assert wide == headline_text(summary(*THREE))
     assert max(map(len, narrow.splitlines())) <= 68
+    assert " times faster than slow\n      (reference)" in headline_text(summary(*THREE), 50)
     assert "slow\n  105.0 s [104.0, 106.0], 85.0 … 130.0, 0/1000 failed, load 1.000\n" in narrow
 
 
