@@ -20,6 +20,8 @@ from harness.records import SCHEMA_VERSION, Outcome
 
 CONFIG, MANIFEST, RECORDS, SUMMARY = "config.yaml", "manifest.json", "records.jsonl", "summary.json"
 BATCHES, QUANTILES = "batches.csv", "quantiles.csv"
+#: Attempts of a few batches, kept with published results, which have no records.
+TIMELINES = "timelines.csv"
 
 #: What is published: small, and without host, paths or records.
 PUBLISHED = (CONFIG, SUMMARY, BATCHES, QUANTILES)

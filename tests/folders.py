@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from harness.analysis import finish, frames
+from harness.analysis.timelines import timelines, worth_showing
 from harness.plots import Data
 from harness.records import SCHEMA_VERSION, Attempt, Outcome
 from harness.storage import RunFolder
@@ -67,7 +69,14 @@ def made(path: Path, totals: Totals, *, about: dict[str, dict[str, Any]] | None 
     return folder
 
 
+def embedded(page: str) -> dict[str, Any]:
+    """What a page carries for its script."""
+    found: dict[str, Any] = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    return found
+
+
 def data(folder: RunFolder) -> Data:
     """What charts of a finished run draw from."""
-    tables = frames(folder)
-    return Data(folder.summary(), tables.batches, tables.quantiles)
+    tables, summary = frames(folder), folder.summary()
+    shown = worth_showing(tables.batches, summary["cells"], trial=0, most_attempts=10_000)
+    return Data(summary, tables.batches, tables.quantiles, timelines(folder, shown))

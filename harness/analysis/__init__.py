@@ -2,6 +2,6 @@
 
 from harness.analysis.frames import Frames, frames
 from harness.analysis.restate import restate
-from harness.analysis.summary import finish, summarise
+from harness.analysis.summary import blank, finish, summarise
 
-__all__ = ["Frames", "finish", "frames", "restate", "summarise"]
+__all__ = ["Frames", "blank", "finish", "frames", "restate", "summarise"]

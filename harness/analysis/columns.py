@@ -1,31 +1,22 @@
-"""Records as columns: a million requests fit into memory as arrays, not as objects."""
+"""Requests as arrays: a million of them fit into memory, and are counted at once."""
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.analysis.tables import Tables
 from harness.records import ABANDONED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-NAN = float("nan")
-
-_INTS = ("trial", "seed", "batch", "request", "tokens")
-_COUNTS = ("attempts", "retries", "hedges", "abandoned", "judged", "false_restarts", "wasted_tokens")
-#: Columns of whole numbers in the tables; those that end in _s are seconds, `BOOLEANS` true or false, the others text.
-INTEGERS = frozenset({*_INTS, "attempts", "retries", "hedges", "winner", "attempt", "status", "bytes", "wasted_tokens"})
-BOOLEANS = frozenset({"false_restart"})
-_ATTEMPT_FLOATS = ("send_s", "end_s", "headers_s", "first_content_s", "last_content_s")
-_ATTEMPT_LATER = ("tokens", "false_restart", "wasted_tokens")
-_ATTEMPT_TEXTS = ("kind", "outcome", "error", "request_id")
+_AS_THEY_ARE = ("trial", "seed", "batch", "request", "tokens", "retries", "hedges")
 
 
 @dataclass(frozen=True)
@@ -80,109 +71,63 @@ class Columns:
         )
 
 
-def read(lines: Iterator[Mapping[str, Any]]) -> Columns:
-    """Columns from parsed lines of records.jsonl; of two lines for one request the later counts."""
-    cells: dict[str, int] = {}
-    outcomes: dict[str, int] = {}
-    ints: dict[str, array[int]] = {name: array("q") for name in ("cell", "outcome", *_INTS, *_COUNTS)}
-    floats: dict[str, array[float]] = {name: array("d") for name in ("start_s", "end_s", "ttft_s", "wasted_s")}
-    for line in lines:
-        ints["cell"].append(cells.setdefault(line["cell"], len(cells)))
-        ints["outcome"].append(outcomes.setdefault(line["outcome"], len(outcomes)))
-        for name in _INTS:
-            ints[name].append(line[name])
-        unused = _unused(line)
-        lost = [one for one in unused if one["outcome"] in ABANDONED]
-        judged = [one for one in lost if one.get("false_restart") is not None]
-        counts = (
-            len(line["attempts"]),
-            _of_kind(line, "retry"),
-            _of_kind(line, "hedge"),
-            len(lost),
-            len(judged),
-            sum(one["false_restart"] for one in judged),
-            sum(one["wasted_tokens"] for one in judged),
-        )
-        for name, count in zip(_COUNTS, counts, strict=True):
-            ints[name].append(count)
-        floats["wasted_s"].append(math.fsum(one["end_s"] - one["send_s"] for one in unused))
-        floats["start_s"].append(line["start_s"])
-        floats["end_s"].append(line["end_s"])
-        first = _first_content_s(line)
-        floats["ttft_s"].append(NAN if first is None else first - line["start_s"])
-    arrays: dict[str, Any] = {name: np.array(values, dtype=np.int64) for name, values in ints.items()}
-    arrays |= {name: np.array(values, dtype=np.float64) for name, values in floats.items()}
-    columns = Columns(list(cells), list(outcomes), **arrays)
-    return columns.where(_latest(columns))
+def columns_of(tables: Tables) -> Columns:
+    """The columns of the tables of a run."""
+    requests, attempts = tables.requests, tables.attempts
+    cells, cell = _coded(requests["cell"])
+    outcomes, outcome = _coded(requests["outcome"])
+    count, start_s = _ints(requests["attempts"]), _floats(requests["start_s"])
+    owner = np.repeat(np.arange(len(tables)), count)
+    answering, tried = _answering(requests, count), count > 0
+    ok = outcome == outcomes.index("ok") if "ok" in outcomes else np.zeros(len(tables), bool)
+    unused = np.ones(len(owner), bool)
+    unused[answering[ok & tried]] = False
+    kinds, kind = _coded(attempts["outcome"])
+    lost = unused & np.isin(kind, [i for i, name in enumerate(kinds) if name in ABANDONED])
+    false = attempts["false_restart"].combine_chunks()
+    judged = lost & false.is_valid().to_numpy(zero_copy_only=False)
+
+    def per_request(weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.bincount(owner, weights=weights, minlength=len(tables))
+
+    def counted(weights: npt.NDArray[Any]) -> Ints:
+        return per_request(weights).astype(np.int64)
+
+    ttft_s = np.full(len(tables), np.nan)
+    ttft_s[tried] = _floats(attempts["first_content_s"])[answering[tried]] - start_s[tried]
+    return Columns(
+        cells,
+        outcomes,
+        cell=cell,
+        outcome=outcome,
+        **{name: _ints(requests[name]) for name in _AS_THEY_ARE},
+        attempts=count,
+        abandoned=counted(lost),
+        judged=counted(judged),
+        false_restarts=counted(judged & false.fill_null(False).to_numpy(zero_copy_only=False)),
+        wasted_tokens=counted(judged * _ints(attempts["wasted_tokens"].fill_null(0))),
+        start_s=start_s,
+        end_s=_floats(requests["end_s"]),
+        ttft_s=ttft_s,
+        wasted_s=per_request(unused * (_floats(attempts["end_s"]) - _floats(attempts["send_s"]))),
+    )
 
 
-def _latest(columns: Columns) -> Ints:
-    """Rows that no later row of the same request replaces, in order."""
-    keys = np.stack([columns.cell, columns.trial, columns.request])
-    _, last = np.unique(keys[:, ::-1], axis=1, return_index=True)
-    return np.sort(len(columns) - 1 - last)
+def _answering(requests: pa.Table, count: Ints) -> Ints:
+    """Rows of the attempts that brought the answers, or would have: the winner of a race, else the last one."""
+    winner = _ints(requests["winner"].fill_null(0))
+    return np.cumsum(count) - count + np.where(winner > 0, winner, count) - 1
 
 
-def tables(lines: Callable[[], Iterator[Mapping[str, Any]]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """The columns of requests.parquet and attempts.parquet; later records of a request replace earlier ones.
-
-    `lines` is called twice, so that a large run is never held as objects: first to see which record of a request is the
-    last, then to take it.
-    """
-    last = {_key(line): number for number, line in enumerate(lines())}
-    plain = ("experiment", "cell", "trial", "seed", "batch", "request", "outcome", "error", "finish_reason", "tokens")
-    requests: dict[str, list[Any]] = {
-        name: []
-        for name in (*plain, "start_s", "end_s", "latency_s", "ttft_s", "attempts", "retries", "hedges", "winner")
-    }
-    keys = ("experiment", "cell", "trial", "batch", "request")
-    attempts: dict[str, list[Any]] = {
-        name: []
-        for name in (*keys, "attempt", *_ATTEMPT_TEXTS, "status", "bytes", *_ATTEMPT_FLOATS, "ttft_s", *_ATTEMPT_LATER)
-    }
-    for number, line in enumerate(lines()):
-        if last[_key(line)] != number:
-            continue
-        for name in (*plain, "start_s", "end_s"):
-            requests[name].append(line[name])
-        tries = line["attempts"]
-        first = _first_content_s(line)
-        requests["latency_s"].append(round(line["end_s"] - line["start_s"], 9))
-        requests["ttft_s"].append(None if first is None else round(first - line["start_s"], 9))
-        requests["attempts"].append(len(tries))
-        requests["retries"].append(_of_kind(line, "retry"))
-        requests["hedges"].append(_of_kind(line, "hedge"))
-        requests["winner"].append(line.get("winner"))
-        for one in tries:
-            for name in keys:
-                attempts[name].append(line[name])
-            for name in ("attempt", *_ATTEMPT_TEXTS, "status", "bytes", *_ATTEMPT_FLOATS):
-                attempts[name].append(one[name])
-            for name in _ATTEMPT_LATER:
-                # Records of before these fields were added lack them.
-                attempts[name].append(one.get(name))
-            content = one["first_content_s"]
-            attempts["ttft_s"].append(None if content is None else round(content - one["send_s"], 9))
-    return requests, attempts
+def _coded(texts: pa.ChunkedArray) -> tuple[list[str], Ints]:
+    """What texts there are, in the order in which they first occur, and which of them each is."""
+    found = texts.combine_chunks().dictionary_encode()
+    return found.dictionary.to_pylist(), found.indices.to_numpy().astype(np.int64)
 
 
-def _first_content_s(line: Mapping[str, Any]) -> float | None:
-    """When the answer's first content came: the winner's, where attempts raced, else the last one's."""
-    tries = line["attempts"]
-    first: float | None = tries[(line.get("winner") or 0) - 1]["first_content_s"] if tries else None
-    return first
+def _ints(column: pa.ChunkedArray) -> Ints:
+    return np.asarray(column.to_numpy(), dtype=np.int64)
 
 
-def _unused(line: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The attempts that did not bring the answer: all but the winner, or the last one, of a success."""
-    tries = line["attempts"]
-    used = ((line.get("winner") or 0) - 1) % len(tries) if tries and line["outcome"] == "ok" else None
-    return [one for number, one in enumerate(tries) if number != used]
-
-
-def _of_kind(line: Mapping[str, Any], kind: str) -> int:
-    return sum(one["kind"] == kind for one in line["attempts"])
-
-
-def _key(line: Mapping[str, Any]) -> tuple[str, int, int]:
-    return line["cell"], line["trial"], line["request"]
+def _floats(column: pa.ChunkedArray) -> Floats:
+    return np.asarray(column.to_numpy(), dtype=np.float64)

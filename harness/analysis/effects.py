@@ -79,10 +79,11 @@ def brief(effect: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Standing:
-    """How one choice of settings got through the faults: `effects` by fault, in the order of the matrix."""
+    """How one choice of settings got through the faults: `effects` and `cells` by fault, in the order of the matrix."""
 
     name: str
     effects: dict[str, Mapping[str, Any]]
+    cells: dict[str, str]
 
     def count(self, *grades: str) -> int:
         """How many faults had one of these grades."""
@@ -108,11 +109,13 @@ def standings(cells: Sequence[Mapping[str, Any]]) -> list[Standing]:
     faced = [cell for cell in cells if "effect" in cell and cell["axes"]["fault"] != "none"]
     values = {axis: {repr(cell["axes"].get(axis)) for cell in faced} for cell in faced for axis in cell["axes"]}
     telling = [axis for axis, found in values.items() if axis != "fault" and (len(found) > 1 or axis == "strategy")]
-    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    found: dict[str, Standing] = {}
     for cell in faced:
         name = ", ".join(str(cell["axes"].get(axis)) for axis in telling) or cell["strategy"]["name"]
-        found.setdefault(name, {})[cell["axes"]["fault"]] = cell["effect"]
-    return [Standing(name, effects) for name, effects in found.items()]
+        one = found.setdefault(name, Standing(name, {}, {}))
+        one.effects[cell["axes"]["fault"]] = cell["effect"]
+        one.cells[cell["axes"]["fault"]] = cell["cell"]
+    return list(found.values())
 
 
 def ranked(found: Sequence[Standing]) -> list[Standing]:

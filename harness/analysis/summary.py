@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from harness.analysis import statistics
+from harness.analysis import tables as tables_of_run
 from harness.analysis.bounds import bounds_beside
-from harness.analysis.columns import BOOLEANS, INTEGERS, Columns, Floats, Ints, read, tables
+from harness.analysis.columns import Columns, Floats, Ints, columns_of
 from harness.analysis.effects import add_effects, short_answers
 from harness.analysis.profiles import profiles_of
 from harness.analysis.speedups import add_speedups
+from harness.analysis.tables import Tables
 from harness.analysis.warnings import warnings
 from harness.errors import UserError
 from harness.profiles import Profile
@@ -38,8 +40,9 @@ Makespans = dict[tuple[int, int], tuple[float, int]]
 
 def finish(folder: RunFolder) -> dict[str, Any]:
     """Write everything that follows from the records: summary, batches, quantiles and the two Parquet tables."""
-    summary = summarise(folder)
-    write_parquet(folder)
+    tables = tables_of_run.read(folder.lines())
+    summary = _summarised(folder, tables, bounds=True)
+    tables_of_run.write(tables, folder)
     return summary
 
 
@@ -49,7 +52,11 @@ def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
     `bounds` can take seconds for each profile; without them cells have none.
     Raises UserError when the folder holds no finished request.
     """
-    columns = read(folder.lines())
+    return _summarised(folder, tables_of_run.load(folder), bounds=bounds)
+
+
+def _summarised(folder: RunFolder, tables: Tables, *, bounds: bool) -> dict[str, Any]:
+    columns = columns_of(tables)
     if not len(columns):
         raise UserError(f"{folder.path} holds no finished request yet; continue the run with resume=true")
     manifest = folder.manifest()
@@ -77,48 +84,30 @@ def summarise(folder: RunFolder, *, bounds: bool = True) -> dict[str, Any]:
         quantile_rows += _quantile_rows(name, part)
     add_speedups(cells, manifest["reference"])
     add_effects(cells)
-    summary = {
-        "schema": SCHEMA_VERSION,
-        "experiment": manifest["experiment"],
-        "question": manifest["question"],
-        "clock": manifest["clock"],
-        "network": manifest["network"],
-        "time_scale": manifest["time_scale"],
-        "reference": manifest["reference"],
-        "cells": cells,
-        "warnings": warnings(
-            cells,
-            incomplete,
-            server_timing=manifest.get("server_timing"),
-            client_timing=manifest.get("client_timing"),
-            held_up=held_up,
-            precision=manifest.get("precision"),
-        ),
-    }
+    found = warnings(
+        cells,
+        incomplete,
+        server_timing=manifest.get("server_timing"),
+        client_timing=manifest.get("client_timing"),
+        held_up=held_up,
+        precision=manifest.get("precision"),
+    )
+    summary = _about_run(manifest, cells, found)
     folder.write_summary(summary)
     folder.write_text(BATCHES, _csv(("cell", "trial", "batch", "makespan_s", "failed"), batch_rows))
     folder.write_text(QUANTILES, _csv(("cell", "quantity", "probability", "seconds"), quantile_rows))
     return summary
 
 
-def write_parquet(folder: RunFolder) -> None:
-    """Write requests.parquet and attempts.parquet."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    requests, attempts = tables(folder.lines)
-    for name, columns in (("requests", requests), ("attempts", attempts)):
-        # A column without a single value would otherwise have no type, and another one in the next run.
-        schema = pa.schema([(column, _type(column, pa)) for column in columns])
-        parquet.write_table(pa.table(columns, schema=schema), folder.path / f"{name}.parquet")
+def blank(folder: RunFolder) -> dict[str, Any]:
+    """The summary of a run of which no request is finished yet; nothing is written."""
+    return _about_run(folder.manifest(), [], [])
 
 
-def _type(column: str, pa: Any) -> Any:
-    if column.endswith("_s"):
-        return pa.float64()
-    if column in BOOLEANS:
-        return pa.bool_()
-    return pa.int64() if column in INTEGERS else pa.string()
+def _about_run(manifest: Mapping[str, Any], cells: list[dict[str, Any]], found: list[dict[str, str]]) -> dict[str, Any]:
+    """A summary: what the manifest says of the run, its cells, and the warnings that were found."""
+    keys = ("experiment", "question", "clock", "network", "time_scale", "reference")
+    return {"schema": SCHEMA_VERSION, **{key: manifest[key] for key in keys}, "cells": cells, "warnings": found}
 
 
 def _makespans(part: Columns) -> Makespans:

@@ -37,6 +37,12 @@ class Parser(argparse.ArgumentParser):
         actions = self._option_string_actions.items()
         return {flag: action.help or "" for flag, action in actions if flag.startswith("--")}
 
+    @property
+    def valued(self) -> frozenset[str]:
+        """Every flag that takes a value, in its long form."""
+        actions = self._option_string_actions.items()
+        return frozenset(flag for flag, action in actions if action.nargs != 0 and flag.startswith("--"))
+
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The arguments of the subcommand that is called, with its `handler`; `command` is None without one.

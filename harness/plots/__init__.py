@@ -1,12 +1,13 @@
 """One class per chart: `applies` says when it makes sense, `prepare` is pure, `draw` only draws."""
 
-from harness.plots.base import Chart, Data, charts_for, save
+from harness.plots.base import Chart, Data, charts_for, save, save_data
 from harness.plots.batches import BatchTimings
 from harness.plots.cost import CostAndSpeed
 from harness.plots.faults import FaultMatrix
 from harness.plots.grid import Grid
 from harness.plots.sweeps import BatchSizeSweep, TimeoutSweep
 from harness.plots.tail import LatencyTail
+from harness.plots.timeline import Timeline
 from harness.plots.totals import TotalsAndSpeedup
 
 __all__ = [
@@ -18,8 +19,10 @@ __all__ = [
     "FaultMatrix",
     "Grid",
     "LatencyTail",
+    "Timeline",
     "TimeoutSweep",
     "TotalsAndSpeedup",
     "charts_for",
     "save",
+    "save_data",
 ]

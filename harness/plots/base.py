@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import textwrap
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from harness.plots.looks import Look, looks
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Okabe and Ito's palette, told apart with every kind of colour vision; the reference is grey.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#5B3A8E")
-REFERENCE_COLOUR = "#5A5A5A"
 #: Of a title: longer ones take a second line.
 _LETTERS_AN_INCH = 10.5
 STYLE = Path(__file__).with_name("harness.mplstyle")
@@ -24,14 +25,15 @@ STYLE = Path(__file__).with_name("harness.mplstyle")
 
 @dataclass(frozen=True)
 class Data:
-    """What a chart may draw from: the summary, the batches and the quantiles of a run.
+    """What a chart may draw from: the summary, the batches and the quantiles of a run, and attempts of a few batches.
 
-    `shown_trial` is the trial that charts of a single run show.
+    `shown_trial` is the trial that charts of a single run show, `timelines` has the columns of analysis.timelines.
     """
 
     summary: dict[str, Any]
     batches: pd.DataFrame
     quantiles: pd.DataFrame
+    timelines: pd.DataFrame
     shown_trial: int = 0
 
     @property
@@ -51,11 +53,10 @@ class Data:
         more = rates[name] > rates.get(self.summary["reference"], 0.0) + 0.001
         return f", but fails {rates[name]:.1%}" if more else ""
 
-    def colours(self) -> dict[str, str]:
-        """A colour for each cell, the same in every chart."""
-        others = [cell["cell"] for cell in self.summary["cells"] if cell["cell"] != self.summary["reference"]]
-        found = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(others)}
-        return found | {self.summary["reference"]: REFERENCE_COLOUR}
+    @cached_property
+    def looks(self) -> dict[str, Look]:
+        """How each cell is drawn, the same in every chart."""
+        return looks(self.summary["cells"], self.summary["reference"])
 
     def axes_in_use(self) -> list[str]:
         """The axes on which the cells differ, in the order of the matrix."""
@@ -75,6 +76,8 @@ class Chart:
     #: Where it stands in the report, in ascending order.
     place: ClassVar[int]
     size: ClassVar[tuple[float, float]] = (8.0, 4.2)
+    #: Of `rows`; seconds end in _s.
+    columns: ClassVar[tuple[str, ...]]
     _register: ClassVar[list[type[Chart]]] = []
 
     def __init_subclass__(cls) -> None:
@@ -95,6 +98,10 @@ class Chart:
     @property
     def title(self) -> str:
         """The finding, in words and numbers."""
+        raise NotImplementedError
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The data of the figure under `columns`: what its file holds, and what the page draws from."""
         raise NotImplementedError
 
     def draw(self, figure: Figure) -> None:
@@ -135,13 +142,29 @@ def save(chart: Picture, folder: Path) -> tuple[Path, Path]:
     with mpl.rc_context(fname=str(STYLE)), warnings.catch_warnings():
         # A name in letters that the font lacks is drawn as boxes; the page and the tables show it.
         warnings.filterwarnings("ignore", message="Glyph")
+        # A server without latency takes no time at all, for which a logarithmic axis has no place: it stays empty.
+        warnings.filterwarnings("ignore", message="Data has no positive values")
         figure = Figure(figsize=chart.size, layout="constrained")
         chart.draw(figure)
         title = textwrap.fill(chart.title, int(_LETTERS_AN_INCH * chart.size[0]))
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        # Both files show one layout, which takes as long to find as a file to draw.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         figure.savefig(svg, format="svg", metadata={"Date": None})
         figure.savefig(png, format="png", metadata={"Software": None})
     return svg, png
+
+
+def save_data(chart: Chart, folder: Path) -> Path:
+    """Write the data of a chart as CSV beside it; returns the path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{chart.name}.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(chart.columns)
+        writer.writerows(chart.rows())
+    return path
 
 
 def seconds(value: float) -> str:

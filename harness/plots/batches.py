@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.plots.base import Chart, Data, log_seconds, seconds
 
@@ -18,6 +18,7 @@ class BatchTimings(Chart):
 
     name = "batch_timings"
     place = 1
+    columns = ("cell", "trial", "batch", "makespan_s")
 
     @classmethod
     def applies(cls, data: Data) -> bool:
@@ -33,9 +34,9 @@ class BatchTimings(Chart):
         }
         self.makespans = {name: values for name, values in self.makespans.items() if values}
         self.reference = data.summary["reference"]
-        self.colours = data.colours()
+        self.looks = data.looks
         self.but_fails = data.but_fails
-        self.seed = data.shown_seed
+        self.seed, self.trial = data.shown_seed, data.shown_trial
 
     @property
     def title(self) -> str:
@@ -47,6 +48,14 @@ class BatchTimings(Chart):
             text += f" with {self.reference}, {seconds(worst[best])} with {best}{self.but_fails(best)}"
         return text
 
+    def rows(self) -> list[tuple[Any, ...]]:
+        """A row per bar."""
+        return [
+            (name, self.trial, batch, value)
+            for name, values in self.makespans.items()
+            for batch, value in enumerate(values)
+        ]
+
     def draw(self, figure: Figure) -> None:
         """Grouped bars on a logarithmic axis, so that 600 s and 10 s can both be read."""
         ax = figure.subplots()
@@ -54,11 +63,13 @@ class BatchTimings(Chart):
         count = max(map(len, self.makespans.values()))
         for place, (name, values) in enumerate(self.makespans.items()):
             x = [batch + 1 + (place - (len(self.makespans) - 1) / 2) * width for batch in range(len(values))]
-            ax.bar(x, values, width * 0.92, color=self.colours[name], label=f"{name}: {seconds(sum(values))} in all")
+            ax.bar(
+                x, values, width * 0.92, color=self.looks[name].colour, label=f"{name}: {seconds(sum(values))} in all"
+            )
         ax.set_yscale("log")
         low = min(min(values) for values in self.makespans.values())
         high = max(max(values) for values in self.makespans.values())
-        ax.set_ylim(low * 0.6 if low > 0 else None, high * 1.3)
+        ax.set_ylim(low * 0.6 if low > 0 else None, high * 1.3 if high > 0 else None)
         log_seconds(ax.yaxis)
         ax.set_xticks(range(1, count + 1))
         ax.grid(axis="x", visible=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.plots.base import Chart, Data, log_seconds, seconds, whiskers
 
@@ -36,8 +36,9 @@ class CostAndSpeed(Chart):
     """A dot per cell: extra attempts against the mean total; those that no other beats in both are joined."""
 
     name = "cost_and_speed"
-    place = 4
+    place = 5
     size = (9.0, 4.8)
+    columns = ("cell", "extra_attempts_percent", "total_s", "low_s", "high_s", "fails_more", "on_front", "no_stall_s")
 
     @classmethod
     def applies(cls, data: Data) -> bool:
@@ -67,7 +68,7 @@ class CostAndSpeed(Chart):
             )
             for cell in data.cells
         ]
-        self.colours = data.colours()
+        self.looks = data.looks
         self.reference = data.summary["reference"]
         found = {c["bounds"]["no_stall_s"] for c in data.cells if c.get("bounds") and c["bounds"]["source"]}
         self.floor = found.pop() if len(found) == 1 else None
@@ -81,13 +82,19 @@ class CostAndSpeed(Chart):
         price = "hardly any extra attempt" if best.extra <= _LEAST else f"{best.extra:.1f} % more attempts"
         return f"{best.name}: {seconds(best.total)} for {price}"
 
+    def rows(self) -> list[tuple[Any, ...]]:
+        """A row per dot."""
+        return [
+            (p.name, p.extra, p.total, *(p.interval or (None, None)), p.fails, p.best, self.floor) for p in self.points
+        ]
+
     def draw(self, figure: Figure) -> None:
         """Both axes logarithmic; empty dots fail more requests than the reference."""
         ax = figure.subplots()
         front = sorted((p for p in self.points if p.best), key=lambda p: p.extra)
         ax.plot([p.extra for p in front], [p.total for p in front], color="#BBBBBB", lw=1.2, zorder=1)
         for point in self.points:
-            colour = self.colours[point.name]
+            colour = self.looks[point.name].colour
             whiskers(ax, [point.extra], [point.interval], colour)
             face = "white" if point.fails else colour
             ax.scatter([point.extra], [point.total], s=48, facecolor=face, edgecolor=colour, lw=1.6, zorder=3)
@@ -129,7 +136,7 @@ class CostAndSpeed(Chart):
                 arrowprops={
                     "arrowstyle": "-",
                     "relpos": (0.0, 0.5),
-                    "color": self.colours[point.name],
+                    "color": self.looks[point.name].colour,
                     "lw": 0.8,
                     "ls": ":",
                     "shrinkA": 1,

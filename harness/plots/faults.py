@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.analysis.effects import GRADES, brief, ranked, standings
 from harness.plots.base import Chart, Data
@@ -35,6 +35,7 @@ class FaultMatrix(Chart):
 
     name = "fault_matrix"
     place = 0
+    columns = ("fault", "strategy", "grade", "slowdown", "failed_share", "text", "cell")
 
     @classmethod
     def applies(cls, data: Data) -> bool:
@@ -55,6 +56,15 @@ class FaultMatrix(Chart):
         best, faults = self.best, len(self.faults)
         text = f"{best.name} answers every request under {best.answered} of {faults} faults"
         return f"{text}, {best.slowdown:.1f} times slower on average"
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """A row per square."""
+        return [
+            (fault, one.name, effect["grade"], effect["slowdown"], effect["failed"], brief(effect), one.cells[fault])
+            for fault, effects in zip(self.faults, self.table, strict=True)
+            for one, effect in zip(self.found, effects, strict=True)
+            if effect is not None
+        ]
 
     def draw(self, figure: Figure) -> None:
         """A coloured square with a number for each, and what the colours mean below."""

@@ -14,7 +14,8 @@ class Grid(Chart):
     """Mean totals for timeout (down) by batch size (across), a panel for each kind of streaming."""
 
     name = "grid"
-    place = 2
+    place = 3
+    columns = ("stream", "timeout", "batch_size", "cell", "total_s")
 
     @classmethod
     def applies(cls, data: Data) -> bool:
@@ -28,11 +29,15 @@ class Grid(Chart):
             (bool(c["strategy"]["stream"]), c["strategy"]["timeout"], c["batch_size"]): c["total_s"]["mean"]
             for c in data.cells
         }
+        self.means = cells
         self.timeouts = sorted({key[1] for key in cells}, key=_order)
         self.sizes = sorted({key[2] for key in cells})
         self.panels: dict[str, list[list[float | None]]] = {
             f"stream={stream}": [[cells.get((stream, t, size)) for size in self.sizes] for t in self.timeouts]
             for stream in sorted({key[0] for key in cells})
+        }
+        self.names = {
+            (bool(c["strategy"]["stream"]), c["strategy"]["timeout"], c["batch_size"]): c["cell"] for c in data.cells
         }
         self.best = min(((mean, key) for key, mean in cells.items()), key=lambda found: found[0])
         self.size = (8.0, 1.7 + 0.5 * len(self.timeouts))  # type: ignore[misc]  # as tall as this run has timeouts
@@ -42,6 +47,11 @@ class Grid(Chart):
         """The best cell of the grid."""
         mean, (stream, timeout, size) = self.best
         return f"Shortest: {seconds(mean)} with timeout={_text(timeout)}, stream={stream}, batches of {size}"
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """A row per square, in the order of the axes."""
+        ordered = sorted(self.means, key=lambda key: (key[0], _order(key[1]), key[2]))
+        return [(key[0], _text(key[1]), key[2], self.names[key], self.means[key]) for key in ordered]
 
     def draw(self, figure: Figure) -> None:
         """A panel per kind of streaming; darker is slower, the scale is logarithmic and shared."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.plots.base import PALETTE, Chart, Data, log_seconds, seconds, whiskers
+from harness.plots.base import Chart, Data, log_seconds, seconds, whiskers
+from harness.plots.looks import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +17,7 @@ SDK_DEFAULT_S = 600.0
 @dataclass(frozen=True)
 class _Curve:
     label: str
+    cells: list[str]
     x: list[float]
     mean: list[float]
     intervals: list[list[float] | None]
@@ -26,7 +28,8 @@ class TimeoutSweep(Chart):
     """Mean total against the timeout, a line for streaming on and one for off."""
 
     name = "timeout_sweep"
-    place = 2
+    place = 3
+    columns = ("curve", "timeout_s", "cell", "total_s", "low_s", "high_s", "failed_share")
 
     @classmethod
     def applies(cls, data: Data) -> bool:
@@ -51,6 +54,10 @@ class TimeoutSweep(Chart):
         text = f"Shortest at timeout={timeout:g} ({label}): {seconds(mean)}"
         default = next((m for m, x, _ in points if x == SDK_DEFAULT_S), None)
         return text if default is None else f"{text}, against {seconds(default)} with the SDK's default"
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """A row per point."""
+        return _rows(self.curves)
 
     def draw(self, figure: Figure) -> None:
         """Totals above, failed requests below, where there were any."""
@@ -80,7 +87,8 @@ class BatchSizeSweep(Chart):
     """Mean total against the batch size for the same requests, a line per strategy."""
 
     name = "batch_size_sweep"
-    place = 2
+    place = 3
+    columns = ("curve", "batch_size", "cell", "total_s", "low_s", "high_s", "failed_share")
 
     @classmethod
     def applies(cls, data: Data) -> bool:
@@ -95,6 +103,7 @@ class BatchSizeSweep(Chart):
             _curve(name, [c for c in data.cells if c["strategy"]["name"] == name], x=lambda c: c["batch_size"])
             for name in names
         ]
+        self.looks = data.looks
 
     @property
     def title(self) -> str:
@@ -103,10 +112,15 @@ class BatchSizeSweep(Chart):
         found = ", ".join(f"{c.label} {seconds(c.mean[0])} to {seconds(c.mean[-1])}" for c in self.curves)
         return f"From batches of {sizes[0]:g} to {sizes[-1]:g}: {found}"
 
+    def rows(self) -> list[tuple[Any, ...]]:
+        """A row per point."""
+        return _rows(self.curves)
+
     def draw(self, figure: Figure) -> None:
         """Both axes logarithmic, every batch size a tick."""
         ax = figure.subplots()
-        for curve, colour in zip(self.curves, ("#5A5A5A", *PALETTE), strict=False):
+        for curve in self.curves:
+            colour = self.looks[curve.cells[0]].colour
             whiskers(ax, curve.x, curve.intervals, colour)
             ax.plot(curve.x, curve.mean, marker="o", ms=5, color=colour, label=curve.label, zorder=3)
         ax.set_xscale("log")
@@ -129,11 +143,22 @@ def _curve(label: str, cells: list[dict[str, Any]], x: Any = _timeout) -> _Curve
     ordered = sorted(cells, key=x)
     return _Curve(
         label,
+        [cell["cell"] for cell in ordered],
         [float(x(cell)) for cell in ordered],
         [cell["total_s"]["mean"] for cell in ordered],
         [cell["total_s"]["ci95"] for cell in ordered],
         [cell["failed"] / cell["requests"] for cell in ordered],
     )
+
+
+def _rows(curves: list[_Curve]) -> list[tuple[Any, ...]]:
+    return [
+        (curve.label, x, cell, mean, *(interval or (None, None)), failed)
+        for curve in curves
+        for x, cell, mean, interval, failed in zip(
+            curve.x, curve.cells, curve.mean, curve.intervals, curve.failed, strict=True
+        )
+    ]
 
 
 def _timeout_axis(ax: Any, timeouts: list[float]) -> None:

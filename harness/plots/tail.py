@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.plots.base import Chart, Data, log_seconds, seconds
 
@@ -16,7 +16,8 @@ class LatencyTail(Chart):
     """Share of requests slower than t against t, both logarithmic."""
 
     name = "latency_tail"
-    place = 4
+    place = 2
+    columns = ("cell", "latency_s", "share_slower")
 
     @classmethod
     def applies(cls, data: Data) -> bool:
@@ -34,7 +35,7 @@ class LatencyTail(Chart):
             self.curves[cell["cell"]] = (rows["seconds"].tolist(), (1 - rows["probability"]).tolist())
         self.p999 = {cell["cell"]: cell["latency_s"]["p999"] for cell in data.cells}
         self.reference = data.summary["reference"]
-        self.colours = data.colours()
+        self.looks = data.looks
         self.but_fails = data.but_fails
 
     @property
@@ -45,6 +46,14 @@ class LatencyTail(Chart):
         text = f"1 request in 1,000 takes longer than {seconds(self.p999[base])} with {base}"
         return text if best == base else f"{text}, {seconds(self.p999[best])} with {best}{self.but_fails(best)}"
 
+    def rows(self) -> list[tuple[Any, ...]]:
+        """A row per step of each line."""
+        return [
+            (name, time, round(share, 6))
+            for name, (times, shares) in self.curves.items()
+            for time, share in zip(times, shares, strict=True)
+        ]
+
     def draw(self, figure: Figure) -> None:
         """One descending line per cell."""
         from matplotlib.ticker import FuncFormatter
@@ -53,7 +62,8 @@ class LatencyTail(Chart):
         for name, (times, shares) in self.curves.items():
             # Curves coincide up to the first timeout: the wide grey one of the reference shows on both sides of others.
             width = 4.0 if name == self.reference else 1.6
-            ax.plot(times, shares, color=self.colours[name], lw=width, label=name, drawstyle="steps-post")
+            look = self.looks[name]
+            ax.plot(times, shares, color=look.colour, ls=look.dashes, lw=width, label=name, drawstyle="steps-post")
         ax.set_xscale("log")
         ax.set_yscale("log")
         log_seconds(ax.xaxis)

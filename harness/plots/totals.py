@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.plots.base import Chart, Data, log_seconds, seconds
 
@@ -27,7 +27,8 @@ class TotalsAndSpeedup(Chart):
     """A row per cell: a dot per trial, the mean with its 95 % interval, the speedup in words."""
 
     name = "totals"
-    place = 3
+    place = 4
+    columns = ("cell", "trial", "total_s")
 
     @classmethod
     def applies(cls, data: Data) -> bool:
@@ -36,7 +37,7 @@ class TotalsAndSpeedup(Chart):
 
     def prepare(self, data: Data) -> None:
         """Rows in the order of the matrix."""
-        self.rows = [
+        self.bars = [
             _Row(
                 cell["cell"],
                 cell["total_s"]["per_trial"],
@@ -47,26 +48,30 @@ class TotalsAndSpeedup(Chart):
             for cell in data.cells
         ]
         self.reference = data.summary["reference"]
-        self.colours = data.colours()
+        self.looks = data.looks
         self.but_fails = data.but_fails
-        self.size = (8.0, 1.5 + 0.42 * len(self.rows))  # type: ignore[misc]  # as tall as this run has cells
+        self.size = (8.0, 1.5 + 0.42 * len(self.bars))  # type: ignore[misc]  # as tall as this run has cells
 
     @property
     def title(self) -> str:
         """The quickest cell against the reference."""
-        best = min(self.rows, key=lambda row: row.mean)
-        base = next((row for row in self.rows if row.name == self.reference), None)
+        best = min(self.bars, key=lambda row: row.mean)
+        base = next((row for row in self.bars if row.name == self.reference), None)
         if base is None or best is base or best.mean == 0:
             return f"{best.name}: {seconds(best.mean)} on average"
         trials = len(best.totals)
         factor = f"{base.mean / best.mean:.1f}x faster than {base.name}"
         return f"{best.name} is {factor}{self.but_fails(best.name)} ({trials} trial{'s' * (trials != 1)})"
 
+    def rows(self) -> list[tuple[Any, ...]]:
+        """A row per small dot; trials count from 0."""
+        return [(row.name, trial, total) for row in self.bars for trial, total in enumerate(row.totals)]
+
     def draw(self, figure: Figure) -> None:
         """Rows from top to bottom, totals on a logarithmic axis."""
         ax = figure.subplots()
-        for place, row in enumerate(self.rows):
-            colour = self.colours[row.name]
+        for place, row in enumerate(self.bars):
+            colour = self.looks[row.name].colour
             # A fixed zigzag keeps dots apart without a random generator.
             spread = [place + 0.26 * (((i * 7) % 11) / 10 - 0.5) for i in range(len(row.totals))]
             alpha = max(0.12, min(0.6, 12 / max(1, len(row.totals))))
@@ -79,8 +84,8 @@ class TotalsAndSpeedup(Chart):
             )
         ax.set_xscale("log")
         log_seconds(ax.xaxis)
-        ax.set_yticks(range(len(self.rows)), [row.name for row in self.rows])
-        ax.set_ylim(len(self.rows) - 0.5, -0.5)
+        ax.set_yticks(range(len(self.bars)), [row.name for row in self.bars])
+        ax.set_ylim(len(self.bars) - 0.5, -0.5)
         ax.grid(axis="y", visible=False)
         ax.set_xlabel(
             "total of one trial, s (log); small dots: trials, large dot: mean, bar: 95 % interval of the mean"

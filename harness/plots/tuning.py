@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from harness.plots.base import PALETTE, REFERENCE_COLOUR, log_seconds
+from harness.plots.base import log_seconds
+from harness.plots.looks import PALETTE, REFERENCE_COLOUR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

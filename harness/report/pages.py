@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.analysis import frames, restate, summarise
+from harness.analysis import blank, frames, restate, summarise
+from harness.analysis.timelines import timelines, worth_showing
 from harness.errors import UserError
-from harness.plots import Chart, Data, charts_for, save
+from harness.plots import Chart, Data, Timeline, charts_for, save, save_data
+from harness.plots.timeline import STALL
+from harness.report.context import MOST_ROWS, MOST_ROWS_OF_MARKDOWN, context_of, short_tables, tables_of
+from harness.report.payload import MOST_ATTEMPTS, payload
 from harness.report.published import most_alike
-from harness.report.tables import (
-    BOUNDS,
-    COSTS,
-    HEADER,
-    TAILS,
-    bound_rows,
-    cost_rows,
-    doubts,
-    fault_rows,
-    headline_rows,
-    markdown,
-    tail_rows,
-    why_no_bounds,
-)
-from harness.report.verdict import published_rows, spread_of_one_run, verdict
+from harness.report.tables import markdown
 from harness.storage import RunFolder
 
-#: Longer tables are files beside the page.
-_MOST_ROWS = 60
+_ASSETS = Path(__file__).with_name("assets")
+#: In the order in which the page runs them.
+_SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "base.js", "charts.js", "explore.js", "page.js")
+
+#: Cells beyond which colours repeat too often to mark the rows of tables with them.
+_MOST_SWATCHES = 12
+
+#: Is told which share of the work is done.
+Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -43,93 +43,121 @@ class Report:
 
 @dataclass(frozen=True)
 class _Figure:
-    """A chart as the templates need it."""
+    """A chart as the templates need it; `picture` is a data URI where the page's script cannot draw it."""
 
     name: str
     title: str
-    data_uri: str
+    picture: str | None
 
 
-def write_report(folder: RunFolder, out: Path) -> Report:
+def write_report(
+    folder: RunFolder,
+    out: Path,
+    *,
+    trial: int | None = None,
+    figures_only: bool = False,
+    progress: Progress | None = None,
+) -> Report:
     """Rebuild the report of a run from its records, or of published results from their tables.
 
-    Equal records give equal tables, byte for byte. Raises UserError when there is nothing to report or `out` cannot be
-    written.
+    Charts of a single run show `trial`, which counts from 0; None shows the one most like the published evaluation, or
+    the first. `figures_only` leaves tables and pages out. Equal records give equal files, byte for byte. Raises
+    UserError when the run has no such trial or `out` cannot be written.
     """
-    summary = summarise(folder) if folder.has_records else restate(folder)
-    tables = frames(folder)
-    alike = most_alike(summary)
-    data = Data(summary, tables.batches, tables.quantiles, shown_trial=alike.trial if alike else 0)
+    tell = progress or (lambda _: None)
+    summary = _summary(folder)
+    tell(0.5)
+    data = _data(folder, summary, trial)
+    tell(0.6)
+    charts = charts_for(data)
     try:
-        figures = [_figure(chart, out / "figures") for chart in charts_for(data)]
-        context = _context(folder, summary, tables, figures)
-        for name, rows in context["tables"].items():
-            _write_csv(out / "tables" / f"{name}.csv", rows)
-        for template, target in (("report.md.j2", "report.md"), ("index.html.j2", "index.html")):
-            (out / target).write_text(_rendered(template, context), encoding="utf-8")
+        figures = []
+        for number, chart in enumerate(charts, start=1):
+            figures.append(_figure(chart, out / "figures"))
+            tell(0.6 + 0.3 * number / len(charts))
+        index = out / "figures" if figures_only else _pages(folder, out, data, charts, figures)
     except OSError as error:
         raise UserError(f"cannot write to {out} ({error.strerror}); choose another --out") from None
-    return Report(out / "index.html", summary)
+    tell(1.0)
+    return Report(index, summary)
+
+
+def _summary(folder: RunFolder) -> dict[str, Any]:
+    if not folder.has_records:
+        return restate(folder)
+    return blank(folder) if next(folder.lines(), None) is None else summarise(folder)
+
+
+def _data(folder: RunFolder, summary: dict[str, Any], trial: int | None) -> Data:
+    tables = frames(folder)
+    alike = most_alike(summary)
+    shown = trial if trial is not None else alike.trial if alike else 0
+    known = sorted(set(tables.batches["trial"].tolist()))
+    if trial is not None and trial not in known:
+        there = f"0 to {known[-1]}" if known else "none yet"
+        raise UserError(f"no trial {trial} in {folder.path}; there are {there}")
+    wanted = worth_showing(tables.batches, summary["cells"], trial=shown, most_attempts=MOST_ATTEMPTS)
+    return Data(summary, tables.batches, tables.quantiles, timelines(folder, wanted), shown_trial=shown)
 
 
 def _figure(chart: Chart, folder: Path) -> _Figure:
     svg, _ = save(chart, folder)
-    uri = "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
-    return _Figure(chart.name, chart.title, uri)
+    save_data(chart, folder)
+    picture = None
+    if chart.name not in drawn_by_script():
+        picture = "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
+    return _Figure(chart.name, chart.title, picture)
 
 
-def _context(folder: RunFolder, summary: Mapping[str, Any], tables: Any, figures: Sequence[_Figure]) -> dict[str, Any]:
-    """Everything that the templates show."""
-    manifest = folder.manifest()
-    batches = tables.batches
-    named: dict[str, Sequence[Sequence[Any]]] = {
-        "faults": fault_rows(summary),
-        "cells": [HEADER, *headline_rows(summary)],
-        "tails": _headed(TAILS, tail_rows(summary)),
-        "costs": _headed(COSTS, cost_rows(summary)),
-        "bounds": _headed(BOUNDS, bound_rows(summary)),
-        "published": published_rows(summary),
-        "batches": [tuple(batches.columns), *batches.itertuples(index=False, name=None)],
+def _pages(folder: RunFolder, out: Path, data: Data, charts: Sequence[Chart], figures: Sequence[_Figure]) -> Path:
+    tables = tables_of(data.summary, data.batches)
+    for name, rows in tables.items():
+        _write_csv(out / "tables" / f"{name}.csv", rows)
+    context = context_of(folder.manifest(), data.summary, data.batches, tables)
+    markdown_page = _rendered(
+        "report.md.j2", context | {"figures": figures, "inline": short_tables(tables, MOST_ROWS_OF_MARKDOWN)}
+    )
+    (out / "report.md").write_text(markdown_page, encoding="utf-8")
+    page = context | {
+        "figures": [figure for figure in figures if figure.name != Timeline.name],
+        "timeline": next((figure for figure in figures if figure.name == Timeline.name), None),
+        "explores": len(data.batches) > 0,
+        "explained": f"What is silent for over {STALL:g} times the median time to first content is called a stall.",
+        "inline": short_tables(tables, MOST_ROWS),
+        "told_apart": len(data.looks) <= _MOST_SWATCHES,
+        "looks": {name: look.variable for name, look in data.looks.items()},
+        "payload": _embedded(payload(data, charts)),
+        "assets": _assets(),
+        "scripts": _SCRIPTS,
     }
-    tables_of = {name: rows for name, rows in named.items() if rows}
-    trials = sorted({cell["trials"] for cell in summary["cells"]})
-    return {
-        "summary": summary,
-        "verdict": verdict(summary),
-        "spread": spread_of_one_run(summary, batches),
-        "figures": figures,
-        "tables": tables_of,
-        "inline": [name for name, rows in tables_of.items() if len(rows) <= _MOST_ROWS],
-        "doubts": doubts(summary),
-        "why_no_bounds": why_no_bounds(summary),
-        "provenance": _provenance(manifest, summary),
-        "failed_cells": manifest.get("failed_cells", {}),
-        "status": manifest.get("status", ""),
-        "trials": " to ".join(str(n) for n in (trials[:1] + trials[1:][-1:])),
-        "command": f"harness run {summary['experiment']} trials={trials[-1]}" if trials else "",
-    }
+    (out / "index.html").write_text(_rendered("index.html.j2", page), encoding="utf-8")
+    return out / "index.html"
 
 
-def _headed(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
-    """A table, or nothing where there is no row."""
-    return [header, *rows] if rows else []
+@cache
+def drawn_by_script() -> frozenset[str]:
+    """Names of the charts that the page's script draws; of others it shows the picture."""
+    script = (_ASSETS / "charts.js").read_text(encoding="utf-8")
+    return frozenset({Timeline.name, *re.findall(r"^ *draw\.(\w+) =", script, re.MULTILINE)})
 
 
-def _provenance(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    versions = ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items())
-    seeds = manifest.get("seeds") or [0]
-    target = manifest.get("target", {})
-    rows = [
-        ("started", manifest.get("started")),
-        ("command", manifest.get("command")),
-        ("clock", f"{summary['clock']} ({summary['network']}), times scaled by {summary['time_scale']:g}"),
-        ("target", " ".join(str(v) for v in (target.get("kind"), target.get("base_url"), target.get("model")) if v)),
-        ("profiles", ", ".join(dict.fromkeys(cell["profile"] for cell in summary["cells"]))),
-        ("seeds", f"{seeds[0]} to {seeds[-1]}"),
-        ("versions", versions),
-        ("commit", manifest.get("git_commit")),
-    ]
-    return [(name, str(value)) for name, value in rows if value]
+@cache
+def _assets() -> dict[str, Any]:
+    """Styles and scripts as the template embeds them: they are ours, and hold nothing to be escaped."""
+    from markupsafe import Markup
+
+    names = ("page.css", "dark.css", *_SCRIPTS)
+    return {name: Markup((_ASSETS / name).read_text(encoding="utf-8")) for name in names}  # noqa: S704 - files of this package
+
+
+def _embedded(value: Any) -> Any:
+    """JSON inside a script element, where no name can end it."""
+    from markupsafe import Markup
+
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)  # noqa: S704 - nothing is left in it that HTML knows
 
 
 def _rendered(template: str, context: Mapping[str, Any]) -> str:
@@ -144,7 +172,7 @@ def _rendered(template: str, context: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["markdown_table"] = markdown
-    return environment.get_template(template).render(context)
+    return environment.get_template(template).render(context).lstrip()
 
 
 def _write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> None:

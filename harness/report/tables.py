@@ -16,6 +16,7 @@ HEADER = (
     "95 % interval",
     "failed",
     "load",
+    "x no stalls",
     "goodput",
     "TTFT p50, s",
     "TTFT p99, s",
@@ -81,11 +82,19 @@ def _row(cell: Mapping[str, Any], reference: str) -> Row:
         "-" if own else interval(speedup["ci95"], 2),
         f"{cell['failed']}/{cell['requests']}",
         number(cell["load"], 3),
+        _distance(cell),
         f"{cell['goodput']:.1%}",
         number(cell["ttft_s"]["p50"], 2),
         number(cell["ttft_s"]["p99"], 2),
         number(cell["batch_s"]["max"], 1),
     )
+
+
+def _distance(cell: Mapping[str, Any]) -> str:
+    """How many times the total is that of a server that never stalls."""
+    bounds, total = cell.get("bounds"), cell["total_s"]["mean"]
+    floor = bounds["no_stall_s"] if bounds and bounds["source"] else None
+    return "-" if floor in (None, 0) or total is None else f"{total / floor:.2f}"
 
 
 def cost_rows(summary: Mapping[str, Any]) -> list[Row]:
@@ -136,10 +145,10 @@ def bound_rows(summary: Mapping[str, Any]) -> list[Row]:
     for cell in summary["cells"]:
         bounds, total = cell.get("bounds"), cell["total_s"]["mean"]
         if bounds and bounds["source"]:
-            floor = bounds["no_stall_s"]
-            ratio = "-" if floor in (None, 0) or total is None else f"{total / floor:.2f}"
             best = [bounds["best_restart"], bounds["best_within"].get("0.05"), bounds["best_within"].get("0.1")]
-            rows.append((cell["cell"], number(total, 1), number(floor, 1), *(_best(one) for one in best), ratio))
+            rows.append(
+                (cell["cell"], number(total, 1), number(bounds["no_stall_s"], 1), *map(_best, best), _distance(cell))
+            )
     return rows
 
 

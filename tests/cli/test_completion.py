@@ -78,11 +78,18 @@ def texts(words: list[str], names: Known) -> list[str]:
         (["completion", "f"], ["fish"]),
         (["report", "experim"], []),
         (["report", "--out", "repo"], []),
+        (["list", "--json", "str"], ["strategies"]),
     ],
 )
 def test_a_word_becomes_what_can_stand_there(names, words, expected):
     """And nothing else; where only the shell knows, nothing."""
     assert texts(words, names) == expected
+
+
+def test_flags_that_take_a_value_are_known_from_the_parser(names):
+    """So that what follows them is left to the shell."""
+    assert names.commands["compare"].valued == {"--cells", "--markdown", "--fail-over"}
+    assert names.commands["run"].valued == {"--export"}
 
 
 def test_a_value_in_brackets_is_not_offered_twice(names):

@@ -175,7 +175,7 @@ def test_real_time_is_the_sum_of_what_is_foreseen():
 
 def test_real_time_says_for_which_cells_it_is_known():
     """The others have a reason."""
-    takes = said("article", "clock=real", "matrix.strategy=[article_10,adaptive]")["takes"]
+    takes = said("article", "clock=real", "matrix.strategy=[article_10,adaptive]", columns=200)["takes"]
     assert " for 1 of 2 cells; not known for the rest: adaptive cannot be simulated (" in takes
     assert said(None, "target=openai")["takes"] == "not known beforehand: a real API keeps its own time"
 

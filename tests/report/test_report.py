@@ -1,5 +1,6 @@
 """The report says what the summary says, in words, tables and pictures."""
 
+import html
 import re
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from harness.report import headline_text, published_text, verdict, write_report
 from harness.report.published import most_alike
 from harness.report.tables import bound_rows, cost_rows, doubts, tail_rows, why_no_bounds
 from harness.storage import RunFolder
-from tests.folders import PROFILE, STRATEGY, Totals, data, made
+from tests.folders import PROFILE, STRATEGY, Totals, data, embedded, made
 
 TWELVE: Totals = {"slow": [[9.0 + i, 11.0] for i in range(12)], "fast": [[2.0, 3.0 + i / 10] for i in range(12)]}
 
@@ -89,7 +90,9 @@ def test_a_report_has_all_its_parts(tmp_path: Path):
     report = write_report(made(tmp_path / "run", TWELVE), tmp_path / "out")
     names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
     figures = {
-        f"figures/{name}.{kind}" for name in ("batch_timings", "totals", "latency_tail") for kind in ("svg", "png")
+        f"figures/{name}.{kind}"
+        for name in ("batch_timings", "totals", "latency_tail")
+        for kind in ("svg", "png", "csv")
     }
     assert names == figures | {"index.html", "report.md", *(f"tables/{t}.csv" for t in TABLES)}
     assert verdict(report.summary) in (tmp_path / "out" / "report.md").read_text()
@@ -160,11 +163,14 @@ def test_the_report_says_why_there_are_no_bounds(tmp_path: Path):
 def test_the_page_needs_no_network(tmp_path: Path):
     """Nothing is loaded from elsewhere; pictures are inside."""
     page = write_report(made(tmp_path / "run", TWELVE), tmp_path / "out").index.read_text()
-    loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
+    markup = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', markup)
     assert loaded
-    assert all(link.startswith(("data:", "figures/", "tables/")) for link in loaded)
-    assert "<script" not in page
-    assert page.count("<img ") == page.count('alt="') == 3
+    assert all(link.startswith(("#", "figures/", "tables/")) for link in loaded)
+    assert "default-src 'none'" in markup
+    assert not re.search(r"<script[^>]* src=|<link|@import", page)
+    assert not any("url(" in style for style in re.findall(r"<style>.*?</style>", page, flags=re.DOTALL))
+    assert markup.count("<img ") == markup.count('alt="') == 4
 
 
 def test_rebuilding_gives_equal_bytes(tmp_path: Path):
@@ -173,7 +179,7 @@ def test_rebuilding_gives_equal_bytes(tmp_path: Path):
     write_report(folder, tmp_path / "1")
     write_report(folder, tmp_path / "2")
     files = [path for path in (tmp_path / "1").rglob("*") if path.is_file()]
-    assert len(files) == 13
+    assert len(files) == 16
     for path in files:
         assert path.read_bytes() == (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes(), path.name
 
@@ -194,14 +200,16 @@ def test_names_of_any_kind_give_a_correct_page(tmp_path: Path, name):
     page = write_report(
         made(tmp_path / "run", {name: [[2.0, 1.0]], "b": [[1.0, 1.0]]}), tmp_path / "out"
     ).index.read_text()
-    assert "<script" not in page
+    assert page.count("<script") == page.count("</script>") == 7
+    assert name in (cell["cell"] for cell in embedded(page)["cells"])
+    assert html.escape(name, quote=False) in page.partition("<nav")[2].partition("<script")[0].replace("&#34;", '"')
     rows = (tmp_path / "out" / "report.md").read_text().splitlines()
     (row,) = [
         row
         for row in rows
         if row.startswith("| ") and row.endswith("|") and name.replace("|", "\\|") in row and "reference" in row
     ]
-    assert len(re.findall(r"(?<!\\)\|", row)) == 12
+    assert len(re.findall(r"(?<!\\)\|", row)) == 13
 
 
 def test_an_unwritable_place_is_one_line(tmp_path: Path):

@@ -45,9 +45,10 @@ def _publish_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _publish(arguments: argparse.Namespace) -> int:
+    from harness.report import publish
     from harness.storage import RunFolder
 
-    RunFolder.open(arguments.run_dir).publish(Path(arguments.destination))
+    publish(RunFolder.open(arguments.run_dir), Path(arguments.destination))
     if arguments.json:
         say_json({"published": arguments.destination})
     tell(f"published: {arguments.destination}")

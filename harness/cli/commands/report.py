@@ -12,6 +12,10 @@ from harness.cli.output import say, say_json, tell, width
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_dir", metavar="RUN_DIR", help="a run folder or a folder of published results")
     parser.add_argument("--out", metavar="DIR", help="where to write (default: RUN_DIR/report)")
+    parser.add_argument(
+        "--trial", type=int, metavar="N", help="the trial that charts of a single run show, counting from 0"
+    )
+    parser.add_argument("--figures-only", action="store_true", help="write the figures and their data, no pages")
     add_export(parser)
     add_json(parser, "the summary")
 
@@ -22,12 +26,12 @@ def _handle(arguments: argparse.Namespace) -> int:
 
     folder = RunFolder.open(arguments.run_dir)
     out = Path(arguments.out) if arguments.out else folder.path / "report"
-    written = write_report(folder, out)
+    written = write_report(folder, out, trial=arguments.trial, figures_only=arguments.figures_only)
     if arguments.json:
         say_json(written.summary)
     else:
         say(headline_text(written.summary, width()), STYLES)
-    tell(f"report: {written.index}")
+    tell(f"{'figures' if arguments.figures_only else 'report'}: {written.index}")
     if arguments.export:
         tell(f"exported: {export(written.summary, arguments.export, out)}")
     return 0
@@ -38,6 +42,7 @@ REPORT = Command(
     "rebuild figures, tables and pages of a run",
     (
         "harness report experiments/article/runs/<run>",
+        "harness report experiments/article/runs/<run> --figures-only --out figures",
         "harness report experiments/article/results --out reports/article",
     ),
     _handle,

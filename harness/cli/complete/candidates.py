@@ -7,18 +7,8 @@ from dataclasses import dataclass
 
 from harness.cli.complete.names import SERVE, STRATEGY_VALUES, VALUES, Known
 
-#: Flags whose value follows as a word of its own: words to choose from, or none, and the shell completes a path.
-_WITH_VALUE: Mapping[str, tuple[str, ...]] = {
-    "--export": ("pytest-benchmark",),
-    "--out": (),
-    "--markdown": (),
-    "--cell": (),
-    "--cells": (),
-    "--column": (),
-    "--batch-size": (),
-    "--load": (),
-    "--fail-over": (),
-}
+#: Values of flags that can be counted; with others, the shell completes a path.
+_VALUES_OF_FLAGS: Mapping[str, tuple[str, ...]] = {"--export": ("pytest-benchmark",)}
 
 
 @dataclass(frozen=True)
@@ -45,8 +35,8 @@ def _all(before: Sequence[str], typed: str, known: Known) -> Iterable[Candidate]
 
 
 def _behind(command: str, before: Sequence[str], typed: str, known: Known) -> Iterable[Candidate]:
-    if before[-1] in _WITH_VALUE:
-        return [Candidate(word) for word in _WITH_VALUE[before[-1]]]
+    if before[-1] in known.commands[command].valued:
+        return [Candidate(word) for word in _VALUES_OF_FLAGS.get(before[-1], ())]
     if typed.startswith("-"):
         return _listed(known.commands[command].flags)
     if command == "run":

@@ -64,10 +64,11 @@ _LINE = re.compile(r"^(?P<indent> *)(?P<key>\w+): *(?P<value>'[^']*'|\"[^\"]*\"|
 
 @dataclass(frozen=True)
 class Flags:
-    """A subcommand, or the command itself: what it does, its flags with their help, and words it can begin with."""
+    """A subcommand: what it does, its flags with their help, those that take a value, and words it can begin with."""
 
     about: str
     flags: Mapping[str, str]
+    valued: frozenset[str] = frozenset()
     words: tuple[str, ...] = ()
 
 
@@ -125,7 +126,7 @@ def known() -> Known:
 
     parser, subparsers = parsers()
     about = {name: sub.description or "" for name, sub in subparsers.items()}
-    commands = {name: Flags(about[name], sub.flag_help, sub.words) for name, sub in subparsers.items()}
+    commands = {name: Flags(about[name], sub.flag_help, sub.valued, sub.words) for name, sub in subparsers.items()}
     return Known(commands, parser.flag_help)
 
 

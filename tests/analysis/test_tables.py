@@ -1,0 +1,93 @@
+"""Records become two tables once; everything else is computed from those, wherever they come from."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from harness.analysis import finish, summarise
+from harness.analysis import tables as module
+from harness.analysis.columns import Columns, columns_of
+from harness.analysis.tables import are_whole, load, read
+from harness.records import Attempt
+from harness.storage import RunFolder
+from tests.folders import made, manifest, outcome
+
+LOST = Attempt(1, "first", "timeout", send_s=0.0, end_s=2.0, false_restart=True, wasted_tokens=3)
+HEDGE = Attempt(2, "hedge", "ok", send_s=1.0, end_s=3.0, first_content_s=2.5)
+LATE = Attempt(3, "hedge", "cancelled", send_s=1.5, end_s=3.0)
+
+
+def mixed(path: Path) -> RunFolder:
+    """A raced answer, a failure, a request without any attempt, and one that was recorded twice."""
+    folder = RunFolder.create(path, "made")
+    folder.write_config({"trials": 1})
+    folder.write_manifest(manifest({"a": {}}, 4))
+    folder.append(outcome("a", 0, 0, 3, 0.0, 9.0, tokens=7))
+    folder.append(outcome("a", 0, 0, 0, 0.0, 3.0, attempts=(LOST, HEDGE, LATE), winner=2))
+    folder.append(outcome("a", 0, 0, 1, 0.0, 2.0, attempts=(LOST,), outcome="timeout"))
+    folder.append(outcome("a", 0, 0, 2, 0.0, 1.0, attempts=(), outcome="unfinished"))
+    folder.append(outcome("a", 0, 0, 3, 0.0, 1.0))
+    folder.close()
+    return folder
+
+
+def rows(columns: Columns) -> list[tuple]:
+    names = ("request", "attempts", "hedges", "abandoned", "judged", "false_restarts", "wasted_tokens", "wasted_s")
+    return list(zip(*(getattr(columns, name).tolist() for name in names), strict=True))
+
+
+def test_attempts_are_counted_for_the_request_they_were_made_for(tmp_path: Path):
+    """What brought the answer is used; all else is wasted, and of what was abandoned some is judged."""
+    columns = columns_of(read(mixed(tmp_path / "run").lines()))
+    assert rows(columns) == [
+        (0, 3, 2, 2, 1, 1, 3, 3.5),
+        (1, 1, 0, 1, 1, 1, 3, 2.0),
+        (2, 0, 0, 0, 0, 0, 0, 0.0),
+        (3, 1, 0, 0, 0, 0, 0, 0.0),
+    ]
+
+
+def test_the_time_to_first_content_is_that_of_the_answer(tmp_path: Path):
+    """The winner's where attempts raced; none where nothing came."""
+    columns = columns_of(read(mixed(tmp_path / "run").lines()))
+    assert columns.ttft_s[[0, 3]].tolist() == [2.5, 0.5]
+    assert np.isnan(columns.ttft_s[1:3]).all()
+
+
+def test_of_two_records_of_one_request_the_later_counts(tmp_path: Path):
+    """With its own attempts, in its own place."""
+    tables = read(mixed(tmp_path / "run").lines())
+    assert tables.requests["request"].to_pylist() == [0, 1, 2, 3]
+    assert tables.requests["tokens"].to_pylist()[-1] == 1
+    assert tables.attempts["request"].to_pylist() == [0, 0, 0, 1, 3]
+
+
+def test_parquet_and_records_give_the_same_columns_and_the_same_summary(tmp_path: Path):
+    """So a finished run is reported from Parquet, which is the quicker."""
+    folder = mixed(tmp_path / "run")
+    of_records = columns_of(read(folder.lines()))
+    summary = finish(folder)
+    assert are_whole(folder)
+    of_parquet = columns_of(load(folder))
+    for name in Columns.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(of_records, name), getattr(of_parquet, name), err_msg=name)
+    assert summarise(folder) == summary
+
+
+def test_parquet_that_lacks_a_record_is_not_read(tmp_path: Path):
+    """A run that was continued after its tables were written has more."""
+    folder = made(tmp_path / "run", {"a": [[1.0], [2.0]]})
+    assert are_whole(folder)
+    stale = (folder.path / "requests.parquet").stat().st_mtime_ns - 1
+    os.utime(folder.path / "requests.parquet", ns=(stale, stale - 10**9))
+    assert not are_whole(folder)
+
+
+def test_a_chunk_ends_anywhere(tmp_path: Path, monkeypatch):
+    """Equal tables whatever is held at once."""
+    folder = mixed(tmp_path / "run")
+    whole = read(folder.lines())
+    monkeypatch.setattr(module, "_CHUNK", 2)
+    assert read(folder.lines()).requests.equals(whole.requests)
+    assert read(folder.lines()).attempts.equals(whole.attempts)
