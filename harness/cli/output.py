@@ -1,15 +1,23 @@
-"""Where the command speaks: results on standard output, everything else on standard error."""
+"""Where the command speaks: results on standard output, everything else on standard error.
+
+Colours are laid over the words by patterns, on terminals only, so that a pipe gets the same words.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+#: Regular expressions, and how rich shows what they match; NO_COLOR leaves bold and dim.
+Styles = Mapping[str, str]
 
 
-def say(text: str) -> None:
+def say(text: str, styles: Styles | None = None) -> None:
     """Print a result on stdout."""
-    print(text)  # noqa: T201 - the command's own output
+    _show(text, styles, sys.stdout)
 
 
 def say_json(value: Any) -> None:
@@ -17,6 +25,42 @@ def say_json(value: Any) -> None:
     say(json.dumps(value, indent=1, sort_keys=True))
 
 
-def tell(text: str) -> None:
+def tell(text: str, styles: Styles | None = None) -> None:
     """Print progress or advice on stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
+    _show(text, styles, sys.stderr)
+
+
+def complain(text: str) -> None:
+    """Print what went wrong on stderr."""
+    tell(f"error: {text}", {r"^error:": "bold red"})
+
+
+def width() -> int | None:
+    """Columns of the terminal that shows results; None where there is none, and text is as wide as it is."""
+    return columns(sys.stdout)
+
+
+def columns(stream: TextIO) -> int | None:
+    """Columns of the terminal behind a stream; None where it is none. COLUMNS overrides what the terminal says."""
+    if not stream.isatty():
+        return None
+    if os.environ.get("COLUMNS", "").isdigit():
+        return int(os.environ["COLUMNS"])
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except OSError:
+        return None
+
+
+def _show(text: str, styles: Styles | None, stream: TextIO) -> None:
+    if not styles or not stream.isatty() or os.environ.get("TERM") == "dumb":
+        print(text, file=stream, flush=True)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    painted = Text(text)
+    for pattern, style in styles.items():
+        painted.highlight_regex(pattern, style)
+    # Lines are the terminal's to wrap: what is copied from it stays whole.
+    Console(file=stream, highlight=False, soft_wrap=True).print(painted)

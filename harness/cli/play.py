@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import sys
 from functools import partial
+from typing import Any
 
 from harness.analysis import finish
-from harness.cli.output import say, say_json, tell
+from harness.cli.next import next_step, resume
+from harness.cli.output import columns, say, say_json, tell, width
+from harness.cli.preview import STYLES as ESTIMATE
+from harness.cli.preview import preview, text
 from harness.config import Experiment, combinations, compose
 from harness.errors import UserError
 from harness.runner import RunResult, check_target, run_until_precise
@@ -17,31 +20,59 @@ from harness.runner.folder import open_folder
 from harness.runner.manifest import now
 from harness.storage import RunFolder
 
+Summary = dict[str, Any]
+_STYLES = {r"^(next|report|summary|continue with|run folder|exported):": "bold", r"(?<=^next: ).*": "cyan"}
 
-def run_experiment(words: list[str], *, as_json: bool, export: str | None = None) -> int:
-    """Play what the words ask for; returns the exit code. Raises UserError for bad settings."""
+
+def run_experiment(words: list[str], *, as_json: bool, export: str | None = None, dry: bool = False) -> int:
+    """Play what the words ask for; returns the exit code. A `dry` run says what it comes to, and plays nothing.
+
+    Raises UserError for bad settings.
+    """
     name, overrides = experiment_and_overrides(words)
-    return play(compose(name, overrides), as_json=as_json, export=export)
+    experiment = compose(name, overrides)
+    if dry:
+        return preview([experiment], as_json=as_json)
+    code, summary = play(experiment, quiet=as_json, export=export)
+    if as_json and summary is not None:
+        say_json(summary)
+    return code
 
 
-def multirun(words: list[str], *, as_json: bool, export: str | None = None) -> int:
-    """Play every combination of comma-separated values as a run of its own; the worst exit code wins."""
-    name, overrides = experiment_and_overrides(words)
+def multirun(words: list[str], *, as_json: bool, export: str | None = None, dry: bool = False) -> int:
+    """Play every combination of comma-separated values as a run of its own; the worst exit code wins.
+
+    With `as_json`, the summaries are one list. An interrupt ends the whole of it.
+    """
     # Every combination is composed before the first is played, so that a mistake costs nothing.
+    name, overrides = experiment_and_overrides(words)
     experiments = [compose(name, combination) for combination in combinations(overrides)]
-    return max(play(experiment, as_json=as_json, export=export) for experiment in experiments)
+    if dry:
+        return preview(experiments, as_json=as_json)
+    codes, summaries = [], []
+    for experiment in experiments:
+        code, summary = play(experiment, quiet=as_json, export=export)
+        codes.append(code)
+        summaries += [] if summary is None else [summary]
+        if code == 130:
+            break
+    if as_json:
+        say_json(summaries)
+    return max(codes)
 
 
-def play(experiment: Experiment, *, as_json: bool, export: str | None = None) -> int:
-    """Play one experiment into its run folder and report it; returns the exit code."""
+def play(experiment: Experiment, *, quiet: bool = False, export: str | None = None) -> tuple[int, Summary | None]:
+    """Play one experiment into its run folder and report it: the exit code, and the summary if there is one.
+
+    Results are printed unless it is `quiet`.
+    """
     from harness.cli.progress import progress, working
 
-    ceiling = check(experiment, confirm=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
+    check(experiment, confirm=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
     check_target(experiment)
-    if experiment.settings.target.kind != "mock":
-        tell(f"this run sends {ceiling}")
     folder = open_folder(experiment)
-    tell(f"{experiment.name}: {experiment.describe()}\nrun folder: {folder.path}")
+    tell(text(experiment, columns(sys.stderr)), ESTIMATE)
+    tell(f"run folder: {folder.path}", _STYLES)
     result = RunResult(stopped="the command ended before its time")
     try:
         result, experiment = run_until_precise(
@@ -59,14 +90,19 @@ def play(experiment: Experiment, *, as_json: bool, export: str | None = None) ->
             server_timing=result.server_timing,
             client_timing=result.client_timing,
         )
-    _explain(result, experiment, folder)
+    if result.stopped:
+        tell(result.stopped)
+    if result.interrupted:
+        tell("interrupted; what was finished is kept")
+    summary = None
     if next(folder.lines(), None) is None:
         tell("no request was finished, so there is nothing to summarise")
-        return result.exit_code
-    with working("summarising") as tick:
-        summary = finish(folder, tick)
-    _results(experiment, folder, summary, as_json=as_json, export=export)
-    return result.exit_code
+    else:
+        with working("summarising") as tick:
+            summary = finish(folder, tick)
+        _results(experiment, folder, summary, quiet=quiet, export=export)
+    _advise(result, experiment, folder, summary)
+    return result.exit_code, summary
 
 
 def experiment_and_overrides(words: list[str]) -> tuple[str | None, list[str]]:
@@ -77,35 +113,34 @@ def experiment_and_overrides(words: list[str]) -> tuple[str | None, list[str]]:
     return (names[0] if names else None), [word for word in words if word not in names]
 
 
-def _explain(result: RunResult, experiment: Experiment, folder: RunFolder) -> None:
-    if result.stopped:
-        tell(result.stopped)
-    if result.interrupted:
-        tell("interrupted; what was finished is kept")
-    if result.interrupted or result.stopped:
-        words = [word for word in experiment.words if not word.startswith(("out=", "resume="))]
-        tell(f"continue with: {shlex.join(['harness', 'run', *words, f'out={folder.path}', 'resume=true'])}")
-
-
-def _results(
-    experiment: Experiment, folder: RunFolder, summary: dict[str, object], *, as_json: bool, export: str | None
-) -> None:
+def _results(experiment: Experiment, folder: RunFolder, summary: Summary, *, quiet: bool, export: str | None) -> None:
+    from harness.cli.progress import working
+    from harness.report import STYLES, headline_text, published_text, write_report
     from harness.report import export as export_to
-    from harness.report import headline_text, published_text, write_report
 
-    if as_json:
-        say_json(summary)
-    else:
-        say(headline_text(summary))
+    if not quiet:
+        say(headline_text(summary, width()), STYLES)
         published = published_text(summary)
         if published:
             say(f"\n{published}")
     if experiment.settings.report:
-        written = write_report(folder, folder.path / "report")
-        tell(f"report: {written.index}")
+        with working("reporting") as tick:
+            written = write_report(folder, folder.path / "report", progress=tick)
+        tell(f"report: {written.index}", _STYLES)
+    else:
+        tell(f"report: none was wanted; harness report {folder.path} writes it", _STYLES)
     if export:
-        tell(f"exported: {export_to(summary, export, folder.path)}")
-    tell(f"summary: {folder.path / 'summary.json'}")
+        tell(f"exported: {export_to(summary, export, folder.path)}", _STYLES)
+    tell(f"summary: {folder.path / 'summary.json'}", _STYLES)
+
+
+def _advise(result: RunResult, experiment: Experiment, folder: RunFolder, summary: Summary | None) -> None:
+    """Say what to type next; a cell that was given up has said itself what is wrong."""
+    if result.interrupted or result.stopped:
+        tell(f"continue with: {resume(experiment.words, folder.path)}", _STYLES)
+    elif summary is not None and not result.failed_cells:
+        command, reason = next_step(summary, experiment.words, folder.path)
+        tell(f"next: {command}\n      ({reason})", _STYLES)
 
 
 def _ask(question: str) -> bool:

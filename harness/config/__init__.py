@@ -2,8 +2,19 @@
 
 from harness.config.build import compose
 from harness.config.files import catalogue
+from harness.config.matrix import axes_of, expand
 from harness.config.schema import Cell, Experiment
 from harness.config.serve import ServeSettings, serve_settings
 from harness.config.words import combinations
 
-__all__ = ["Cell", "Experiment", "ServeSettings", "catalogue", "combinations", "compose", "serve_settings"]
+__all__ = [
+    "Cell",
+    "Experiment",
+    "ServeSettings",
+    "axes_of",
+    "catalogue",
+    "combinations",
+    "compose",
+    "expand",
+    "serve_settings",
+]

@@ -11,6 +11,11 @@ from harness.errors import UserError
 Combination = dict[str, Any]
 
 
+def axes_of(matrix: Mapping[str, Any]) -> dict[str, Any]:
+    """The axes of a matrix, without `include` and `exclude`."""
+    return {axis: values for axis, values in matrix.items() if axis not in {"include", "exclude"}}
+
+
 def expand(matrix: Mapping[str, Any]) -> list[Combination]:
     """Every combination of the axes, minus what `exclude` matches, plus what `include` adds.
 
@@ -18,7 +23,7 @@ def expand(matrix: Mapping[str, Any]) -> list[Combination]:
     becomes a combination of its own. Raises UserError for an axis that is no list or is empty, and when nothing is
     left.
     """
-    axes = {axis: values for axis, values in matrix.items() if axis not in {"include", "exclude"}}
+    axes = axes_of(matrix)
     for axis, values in axes.items():
         if not isinstance(values, list):
             raise UserError(f"matrix.{axis} must be a list: matrix.{axis}=[{_text(values)}]")

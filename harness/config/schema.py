@@ -7,7 +7,7 @@ from dataclasses import field, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.dataclasses import dataclass
 
 from harness.faults import AnyFault
@@ -47,11 +47,29 @@ class TargetSettings:
     base_url: Annotated[str | None, AfterValidator(_plain_url)] = None
 
 
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, config=_FORBID)
+class PriceSettings:
+    """Dollars for a million tokens of the prompts and of the answers: either both, or neither."""
+
+    input: Price | None = None
+    output: Price | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> PriceSettings:
+        if (self.input is None) != (self.output is None):
+            raise ValueError("set both budget.price.input and budget.price.output, dollars for a million tokens")
+        return self
+
+
 @dataclass(frozen=True, config=_FORBID)
 class BudgetSettings:
-    """What a run may send at most; `max_requests` counts HTTP attempts."""
+    """What a run may send at most, and what that costs; `max_requests` counts HTTP attempts."""
 
     max_requests: Count | None = None
+    price: PriceSettings = field(default_factory=PriceSettings)
 
 
 @dataclass(frozen=True, config=_FORBID)

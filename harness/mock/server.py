@@ -107,16 +107,22 @@ class ServerProcess:
 
 
 def serve_forever(
-    profile: Profile, *, seed: int = 0, host: str = "127.0.0.1", port: int = 8000, allow_remote: bool = False
+    profile: Profile,
+    *,
+    seed: int = 0,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    allow_remote: bool = False,
+    ready: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM.
+    """Serve until Ctrl-C or SIGTERM; `ready` hears the base URL as soon as it listens there.
 
     Raises UserError when the port is in use, the host is unknown, or it is not loopback and `allow_remote` is not set.
     """
     found = addresses(host, port, allow_remote=allow_remote)
     # asyncio's own loop: uvloop counts time in whole milliseconds, and this server's log is what others are judged by.
     try:
-        asyncio.run(_serve(MockApp(profile, seed=seed), host, found, port))
+        asyncio.run(_serve(MockApp(profile, seed=seed), host, found, port, ready))
     except OSError as error:
         # Somebody took the port between the look at it and the listening.
         raise UserError(
@@ -140,7 +146,7 @@ def settle() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _serve(app: MockApp, host: str, found: Sequence[str], port: int) -> None:
+async def _serve(app: MockApp, host: str, found: Sequence[str], port: int, ready: Callable[[str], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -153,6 +159,7 @@ async def _serve(app: MockApp, host: str, found: Sequence[str], port: int) -> No
         for row in describe(app.profile):
             _tell(f"    {row}")
         _tell(f"  try: curl {url}/chat/completions -d '{_EXAMPLE}'")
+        ready(url)
         await stop.wait()
         _tell(f"stopped after {app.log.arrived} attempts")
 

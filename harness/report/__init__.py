@@ -3,7 +3,7 @@
 from harness.report.exports import export
 from harness.report.pages import Report, write_report
 from harness.report.publish import publish
-from harness.report.text import headline_text, published_text
+from harness.report.text import STYLES, headline_text, published_text
 from harness.report.verdict import verdict
 
-__all__ = ["Report", "export", "headline_text", "publish", "published_text", "verdict", "write_report"]
+__all__ = ["STYLES", "Report", "export", "headline_text", "publish", "published_text", "verdict", "write_report"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from harness.analysis.timelines import timelines, worth_showing
 from harness.errors import UserError
 from harness.plots import Chart, Data, Timeline, charts_for, save, save_data
 from harness.plots.timeline import STALL
+from harness.progress import Progress, nobody, part
 from harness.report.context import MOST_ROWS, MOST_ROWS_OF_MARKDOWN, context_of, short_tables, tables_of
 from harness.report.payload import MOST_ATTEMPTS, payload
 from harness.report.published import most_alike
@@ -28,9 +29,6 @@ _SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "base.js", "charts.js"
 
 #: Cells beyond which colours repeat too often to mark the rows of tables with them.
 _MOST_SWATCHES = 12
-
-#: Is told which share of the work is done.
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -56,36 +54,34 @@ def write_report(
     *,
     trial: int | None = None,
     figures_only: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = nobody,
 ) -> Report:
     """Rebuild the report of a run from its records, or of published results from their tables.
 
     Charts of a single run show `trial`, which counts from 0; None shows the one most like the published evaluation, or
-    the first. `figures_only` leaves tables and pages out. Equal records give equal files, byte for byte. Raises
-    UserError when the run has no such trial or `out` cannot be written.
+    the first. `figures_only` leaves tables and pages out. `progress` hears how much is done. Equal records give equal
+    files, byte for byte. Raises UserError when the run has no such trial or `out` cannot be written.
     """
-    tell = progress or (lambda _: None)
-    summary = _summary(folder)
-    tell(0.5)
+    summary = _summary(folder, part(progress, 0.0, 0.5))
     data = _data(folder, summary, trial)
-    tell(0.6)
+    progress(0.6)
     charts = charts_for(data)
     try:
         figures = []
         for number, chart in enumerate(charts, start=1):
             figures.append(_figure(chart, out / "figures"))
-            tell(0.6 + 0.3 * number / len(charts))
+            progress(0.6 + 0.3 * number / len(charts))
         index = out / "figures" if figures_only else _pages(folder, out, data, charts, figures)
     except OSError as error:
         raise UserError(f"cannot write to {out} ({error.strerror}); choose another --out") from None
-    tell(1.0)
+    progress(1.0)
     return Report(index, summary)
 
 
-def _summary(folder: RunFolder) -> dict[str, Any]:
+def _summary(folder: RunFolder, progress: Progress) -> dict[str, Any]:
     if not folder.has_records:
         return restate(folder)
-    return blank(folder) if next(folder.lines(), None) is None else summarise(folder)
+    return blank(folder) if next(folder.lines(), None) is None else summarise(folder, progress=progress)
 
 
 def _data(folder: RunFolder, summary: dict[str, Any], trial: int | None) -> Data:

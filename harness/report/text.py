@@ -1,22 +1,49 @@
-"""The headline table for a terminal."""
+"""What a run says in a terminal: a sentence, a line or two for each cell, and who was quickest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
+from harness.analysis.quickest import Quickest, Ratio, quickest
 from harness.report.published import published_summary
-from harness.report.tables import HEADER, headline_rows, plain
+from harness.report.tables import HEADER, headline_rows, interval, number, plain
 from harness.report.verdict import verdict
 
-#: The columns that fit a terminal of 100 characters, and rows that are still read there.
+#: Cells that are shown with their range, and compared with the quickest one. More are a table.
+FEW = 12
+#: The columns of a table that fit a terminal of 100 characters, and rows that are still read there.
 _COLUMNS, _ROWS = 7, 60
 
+#: What a terminal shows in colours, see `harness.cli.output`.
+STYLES = {
+    r"(?s)\A.+?(?=\n\n|\Z)": "bold",
+    r"(?m)^Summary$": "bold",
+    r"(?m)^  (?:with \S+, )?\S+(?= ran$)": "bold cyan",
+    r"(?m)^ +[\d.]+(?= (?:\[[^\]]*\] )?times faster)": "bold green",
+    r"not significant|which fails less": "yellow",
+    r"(?m)^note:": "bold yellow",
+    r"(?m)^cell  .*$|^-[- ]+$": "dim",
+}
 
-def headline_text(summary: Mapping[str, Any]) -> str:
-    """The verdict, the first columns of the headline table, and the warnings."""
+
+def headline_text(summary: Mapping[str, Any], columns: int | None = None) -> str:
+    """The verdict, the cells, the quickest of them, and the warnings, for a terminal of so many columns; None: any."""
+    parts = [_folded(verdict(summary), columns), "\n".join(_cells(summary, columns))]
+    if len(summary["cells"]) <= FEW:
+        block = _summary(quickest(summary["cells"]))
+        parts += ["\n".join(_folded(line, columns, indent=6) for line in block.splitlines())]
     notes = [f"note: {note['message']} ({note['advice']})" for note in summary["warnings"]]
-    return "\n".join([verdict(summary), "", *_table(summary), *notes])
+    parts += ["\n".join(_folded(note, columns, indent=6) for note in notes)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _folded(text: str, columns: int | None, *, indent: int = 0) -> str:
+    """A sentence broken between words where a terminal would break within them."""
+    if columns is None or len(text) <= columns:
+        return text
+    return fill(text, columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def published_text(ours: Mapping[str, Any]) -> str | None:
@@ -37,3 +64,72 @@ def _table(summary: Mapping[str, Any]) -> list[str]:
     if len(summary["cells"]) > _ROWS:
         return [f"{len(summary['cells'])} cells: see summary.json, or tables/cells.csv of the report"]
     return plain([row[:_COLUMNS] for row in [HEADER, *headline_rows(summary)]])
+
+
+def _cells(summary: Mapping[str, Any], columns: int | None) -> list[str]:
+    if len(summary["cells"]) > FEW:
+        return _table(summary)
+    lines = plain([_header(summary), *(_row(cell) for cell in summary["cells"])])
+    if columns is None or max(map(len, lines)) <= columns:
+        return lines
+    return [line for cell in summary["cells"] for line in _stacked(cell)]
+
+
+def _header(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    counts = {cell["trials"] for cell in summary["cells"]}
+    several = f"range of {counts.pop()} trials" if len(counts) == 1 and counts != {1} else "range of trials"
+    return ("cell", "total, s", "95 % interval", several, "failed", "load")
+
+
+def _row(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    total = cell["total_s"]
+    return (
+        cell["cell"],
+        number(total["mean"], 1),
+        interval(total["ci95"], 1),
+        _range(total["per_trial"]),
+        f"{cell['failed']}/{cell['requests']}",
+        number(cell["load"], 3),
+    )
+
+
+def _stacked(cell: Mapping[str, Any]) -> list[str]:
+    """A cell for a narrow terminal: its name, and its figures below."""
+    total = cell["total_s"]
+    known = f" {interval(total['ci95'], 1)}" if total["ci95"] else ""
+    spread = f", {_range(total['per_trial'])}" if len(total["per_trial"]) > 1 else ""
+    figures = f"  {number(total['mean'], 1)} s{known}{spread}"
+    return [cell["cell"], f"{figures}, {cell['failed']}/{cell['requests']} failed, load {number(cell['load'], 3)}"]
+
+
+def _range(totals: Sequence[float]) -> str:
+    return f"{min(totals):.1f} … {max(totals):.1f}" if len(totals) > 1 else "-"
+
+
+def _summary(found: Sequence[Quickest]) -> str:
+    blocks = [_block(one, several=len(found) > 1) for one in found]
+    return "\n".join(["Summary", *blocks]) if blocks else ""
+
+
+def _block(one: Quickest, *, several: bool) -> str:
+    server = ",".join(f"{axis}={value}" for axis, value in one.server.items())
+    name = f"with {server}, {one.cell}" if several else one.cell
+    width = max((len(f"{ratio.factor:.2f}") for ratio in one.ratios), default=0)
+    lines = [f"  {name} ran", *(f"    {_compared(ratio, width)}" for ratio in one.ratios)]
+    if one.passed_over:
+        lines.append(f"    (quicker, but with more failures: {', '.join(one.passed_over)})")
+    return "\n".join(lines)
+
+
+def _compared(ratio: Ratio, width: int) -> str:
+    other = f"{ratio.cell} (reference)" if ratio.is_reference else ratio.cell
+    if ratio.ci95 is None and ratio.significant is False:
+        return f"{'':>{width}} as fast as {other}: {ratio.why_not}"
+    known = "" if ratio.ci95 is None else f" {interval(ratio.ci95, 2)}"
+    doubt = ""
+    if ratio.ci95 is None:
+        doubt = f" (no interval: {ratio.why_not})" if ratio.why_not else ""
+    elif not ratio.significant:
+        doubt = " (not significant)"
+    less = ", which fails less" if ratio.fails_less else ""
+    return f"{ratio.factor:>{width}.2f}{known} times faster than {other}{less}{doubt}"

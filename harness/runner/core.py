@@ -85,7 +85,7 @@ def run(
         failures.count(outcome)
 
     units = _units(experiment, recorded)
-    play = _play_here if _workers(experiment, units) == 1 else _play_in_processes
+    play = _play_here if workers(experiment, len(units)) == 1 else _play_in_processes
     try:
         with _quiet_garbage_collector():
             play(experiment, units, recorded, keep=keep, result=result, listener=listener)
@@ -121,11 +121,14 @@ def _units(experiment: Experiment, recorded: Recorded) -> list[_Unit]:
     return [unit for unit in units if not Ledger.complete(unit.cell, unit.trial, recorded)]
 
 
-def _workers(experiment: Experiment, units: list[_Unit]) -> int:
-    """How many processes play the run. Real time stays in one, so that its clients do not disturb each other."""
+def workers(experiment: Experiment, units: int) -> int:
+    """How many processes play so many trials of cells.
+
+    Real time stays in one, so that its clients do not disturb each other.
+    """
     if experiment.clock == "real" or experiment.settings.engine == "local":
         return 1
-    return min(engines.cores(), max(1, len(units)))
+    return min(engines.cores(), max(1, units))
 
 
 def _play_here(
@@ -160,7 +163,7 @@ def _play_in_processes(
         failed = local.failed_cells.get(units[number].cell.name)
         return _Played(outcomes, None if failed is None else failed.partition(": ")[2])
 
-    played = engines.in_order(play, len(units), workers=_workers(experiment, units), idle=listener.idle)
+    played = engines.in_order(play, len(units), workers=workers(experiment, len(units)), idle=listener.idle)
     with closing(played):
         for unit, found in zip(units, played, strict=True):
             if unit.cell.name in result.failed_cells:

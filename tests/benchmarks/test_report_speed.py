@@ -1,7 +1,7 @@
 """How long a report takes, how much memory, how large its page is, and how soon a browser has drawn it.
 
-`pytest tests/benchmarks/test_report_speed.py -m bench --benchmark-enable -s` prints the figures. Of the million requests
-the first thousand trials are one played trial under other numbers: what is measured is reading, counting and drawing.
+`pytest tests/benchmarks/test_report_speed.py -m bench --benchmark-enable -s` prints the figures. The million requests
+are ten played trials under other numbers: what is measured is reading, counting and drawing.
 """
 
 from __future__ import annotations

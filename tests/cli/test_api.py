@@ -26,7 +26,8 @@ def test_a_real_api_is_measured(harness, api):
     """In real time, over sockets, and the key is nowhere in what is left."""
     code, out, err = harness(*API, *ALLOWED, f"target.base_url={api}")
     assert code == 0, err
-    assert "this run sends 20 requests, at most 360 HTTP attempts (retries multiply) and 1,440 output tokens" in err
+    assert "20 requests: at least 20 expected, at most 360 (retries multiply)\n" in err
+    assert "at least 80 output tokens expected, at most 1,440\n" in err
     summary = json.loads(Path("run/summary.json").read_text())
     assert (summary["clock"], summary["cells"][0]["requests"], summary["cells"][0]["failed"]) == ("real", 20, 0)
     left = "".join(path.read_text() for path in Path("run").iterdir() if path.suffix != ".parquet")

@@ -26,7 +26,7 @@ def test_what_is_written_runs_as_it_is(harness):
         (("experiment", "article"), "error: there is an experiment named 'article' already: "),
         (("experiment", "My Sweep"), "error: 'My Sweep' makes no name of an experiment; use small letters"),
         (("experiment", "../escape"), "error: '../escape' makes no name of an experiment"),
-        (("strategy", "mine"), "choose from"),
+        (("strategy", "mine"), "error: argument KIND: no kind of file 'strategy'; there are: experiment"),
     ],
 )
 def test_names_that_cannot_be_are_refused(harness, words, message):

@@ -2,6 +2,8 @@
 
 from harness.cli.commands.base import Command
 from harness.cli.commands.compare import BASELINE, COMPARE
+from harness.cli.commands.completion import COMPLETION
+from harness.cli.commands.doctor import DOCTOR
 from harness.cli.commands.files import NEW, PUBLISH
 from harness.cli.commands.list import LIST
 from harness.cli.commands.report import REPORT
@@ -10,6 +12,8 @@ from harness.cli.commands.serve import SERVE
 from harness.cli.commands.tune import TUNE
 from harness.cli.commands.watch import WATCH
 
-COMMANDS: tuple[Command, ...] = (RUN, WATCH, REPORT, COMPARE, BASELINE, TUNE, SERVE, LIST, NEW, PUBLISH)
+COMMANDS: tuple[Command, ...] = (
+    RUN, WATCH, REPORT, COMPARE, BASELINE, TUNE, SERVE, LIST, NEW, PUBLISH, DOCTOR, COMPLETION,
+)  # fmt: skip
 
 __all__ = ["COMMANDS", "Command"]

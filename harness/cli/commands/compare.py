@@ -64,8 +64,7 @@ COMPARE = Command(
     ),
     _compare,
     _compare_arguments,
-    notes="Exits 1 when a cell is significantly slower than the limit allows, fails more, asks for more, or is "
-    "missing.",
+    exits={1: "a cell is significantly slower than allowed, fails more, asks for more, or is missing"},
 )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from harness.cli.commands.base import Command, add_json
+from harness.cli.commands.base import Command, add_json, one_of
 from harness.cli.output import say, say_json, tell
 
 
 def _new_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", metavar="KIND", choices=["experiment"], help="experiment")
+    parser.add_argument("kind", metavar="KIND", type=one_of("kind of file", ["experiment"]), help="experiment")
     parser.add_argument("name", metavar="NAME", help="small letters, digits and underscores")
     add_json(parser, "the path of the file")
 
@@ -33,6 +33,8 @@ NEW = Command(
     ("harness new experiment my_sweep",),
     _new,
     _new_arguments,
+    notes="It goes into ./conf/experiment/, where `harness run my_sweep` and `harness list` find it.",
+    words=("experiment",),
 )
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness.cli.commands.base import Command, add_export, add_json
-from harness.cli.output import say, say_json, tell
+from harness.cli.output import say, say_json, tell, width
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,16 +21,18 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _handle(arguments: argparse.Namespace) -> int:
-    from harness.report import export, headline_text, write_report
+    from harness.cli.progress import working
+    from harness.report import STYLES, export, headline_text, write_report
     from harness.storage import RunFolder
 
     folder = RunFolder.open(arguments.run_dir)
     out = Path(arguments.out) if arguments.out else folder.path / "report"
-    written = write_report(folder, out, trial=arguments.trial, figures_only=arguments.figures_only)
+    with working("reporting") as tick:
+        written = write_report(folder, out, trial=arguments.trial, figures_only=arguments.figures_only, progress=tick)
     if arguments.json:
         say_json(written.summary)
     else:
-        say(headline_text(written.summary))
+        say(headline_text(written.summary, width()), STYLES)
     tell(f"{'figures' if arguments.figures_only else 'report'}: {written.index}")
     if arguments.export:
         tell(f"exported: {export(written.summary, arguments.export, out)}")

@@ -12,7 +12,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "words", nargs="*", metavar="EXPERIMENT | key=value", help="an experiment's name, then settings to change"
     )
     add_json(parser, "summary.json instead of the table")
-    parser.add_argument("-m", "--multirun", action="store_true", help="one run for every combination of a=1,2 values")
+    parser.add_argument("-m", "--multirun", action="store_true", help="a run for each combination of a=1,2 values")
+    parser.add_argument("--dry-run", action="store_true", help="say what it sends, costs and takes, and play nothing")
     add_export(parser)
 
 
@@ -20,7 +21,7 @@ def _handle(arguments: argparse.Namespace) -> int:
     from harness.cli.play import multirun, run_experiment
 
     play = multirun if arguments.multirun else run_experiment
-    return play(arguments.words, as_json=arguments.json, export=arguments.export)
+    return play(arguments.words, as_json=arguments.json, export=arguments.export, dry=arguments.dry_run)
 
 
 RUN = Command(
@@ -29,6 +30,7 @@ RUN = Command(
     (
         "harness run article trials=20 seed=100",
         "harness run article 'matrix.timeout=[5,10,20]' profile=calm",
+        "harness run fault_matrix --dry-run",
         "harness run timeout_sweep out=/tmp/sweep report=false",
         "harness run timeout_sweep out=/tmp/sweep report=false resume=true",
         "harness run article clock=real time_scale=0.5 trials=1",
@@ -38,4 +40,5 @@ RUN = Command(
     _handle,
     _arguments,
     notes="Every key is in conf/config.yaml; `harness list` names what can be chosen.",
+    exits={3: "some cells failed, or max_failures stopped it", 4: "the budget was refused", 130: "interrupted"},
 )

@@ -1,0 +1,44 @@
+"""What to type after a run: one command, chosen by what happened. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.analysis.warnings import FEW_TRIALS
+
+#: Trials that are enough for most verdicts, and how many times as many where they were not.
+ENOUGH, MORE = 20, 4
+#: Values of the axis `timeout` that make a sweep.
+SWEEP = 3
+
+
+def resume(words: Sequence[str], folder: Path, **changes: object) -> str:
+    """The command that goes on with a run in its folder, with other values for some of its settings."""
+    replaced = ("out=", "resume=", *(f"{key}=" for key in changes))
+    kept = [word for word in words if not word.startswith(replaced)]
+    settings = [f"{key}={value}" for key, value in changes.items()]
+    return shlex.join(["harness", "run", *kept, *settings, f"out={folder}", "resume=true"])
+
+
+def next_step(summary: Mapping[str, Any], words: Sequence[str], folder: Path) -> tuple[str, str]:
+    """The next command after a finished run, and why.
+
+    Few trials ask for more of them, which are added to those there are. A sweep of timeouts asks for the best one, and
+    what is significant can be held on to; what is not needs more trials, too.
+    """
+    cells = summary["cells"]
+    trials = min(cell["trials"] for cell in cells)
+    if trials < FEW_TRIALS:
+        return resume(
+            words, folder, trials=ENOUGH
+        ), "1 trial decides little" if trials == 1 else f"{trials} trials decide little"
+    timeouts = {repr(cell["axes"].get("timeout")) for cell in cells if "timeout" in cell["axes"]}
+    if len(timeouts) >= SWEEP:
+        return shlex.join(["harness", "tune", str(folder)]), "which timeout these latencies argue for"
+    compared = [cell["speedup"]["significant"] for cell in cells if cell["speedup"].get("reference") != cell["cell"]]
+    if compared and not any(compared):
+        return resume(words, folder, trials=MORE * trials), "no difference is significant yet"
+    return shlex.join(["harness", "baseline", str(folder), "ci/baseline.json"]), "hold later runs against this one"
