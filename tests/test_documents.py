@@ -33,6 +33,16 @@ def commands() -> list[str]:
     return sorted(set(found))
 
 
+def files() -> dict[str, str]:
+    """What the documents tell to write under ./conf: blocks whose first line names their file."""
+    blocks = [
+        block
+        for document in DOCUMENTS
+        for block in re.findall(r"```yaml\n(# conf/.*?)```", document.read_text(), re.DOTALL)
+    ]
+    return {block.splitlines()[0].removeprefix("# "): block for block in blocks}
+
+
 def test_the_readme_opens_with_two_commands():
     """The first sets up and runs, the second tests; CI runs these very lines."""
     block = re.search(r"^```sh\n(.*?)\n```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -52,6 +62,9 @@ def test_there_are_commands_in_the_documents():
 def test_every_run_in_the_documents_composes(command, tmp_path, monkeypatch):
     """Names and keys exist, and a budget that is shown allows what is shown; placeholders are filled in."""
     (tmp_path / "latencies.csv").write_text("ttft_s\n1\n")
+    for name, text in files().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command.replace("...", "x").replace("URL", "http://localhost/v1"))[2:]
     words = [word for word in words if not word.startswith("--")]
