@@ -10,7 +10,7 @@ import pytest
 from harness.analysis import finish
 from harness.analysis.timelines import COLUMNS, timelines, worth_showing
 from harness.errors import UserError
-from harness.plots import Chart, Timeline, charts_for
+from harness.plots import Chart, Timeline, TtftTail, charts_for
 from harness.plots.timeline import parts_of, stall_s
 from harness.records import Attempt
 from harness.report import pages as page_writer
@@ -85,7 +85,7 @@ def test_a_chart_that_the_script_does_not_know_is_shown_as_a_picture(tmp_path: P
     """So that a Python class is all that a new chart needs."""
     monkeypatch.setattr(page_writer, "drawn_by_script", lambda: frozenset({"timeline", "totals"}))
     page = page_of(made(tmp_path / "run", TWO), tmp_path / "out")
-    assert page.count('src="data:image/svg+xml;base64,') == 2
+    assert page.count('src="data:image/svg+xml;base64,') == 3
 
 
 def test_timelines_tell_first_attempts_retries_hedges_and_stalls_apart(tmp_path: Path):
@@ -142,6 +142,19 @@ def test_the_most_telling_batches_come_first(tmp_path: Path):
     assert worth_showing(drawn.batches, cells, trial=1, most_attempts=1) == [("a", 1, 0)]
 
 
+def test_first_content_has_a_tail_of_its_own_where_the_answer_takes_longer(tmp_path: Path):
+    """In the runs of these tests it comes half-way; where both are one the figure would say nothing new."""
+    drawn = data(made(tmp_path / "run", TWO))
+    assert "ttft_tail" in {chart.name for chart in charts_for(drawn)}
+    assert (
+        TtftTail(drawn).title
+        == "1 request in 1,000 waits for its first content for more than 6.0 s with slow, 1.7 s with fast"
+    )
+    for cell in drawn.summary["cells"]:
+        cell["ttft_s"] = cell["latency_s"]
+    assert "ttft_tail" not in {chart.name for chart in charts_for(drawn)}
+
+
 def test_another_trial_can_be_shown(tmp_path: Path):
     """In the charts of a single run, and first among the timelines."""
     folder = made(tmp_path / "run", TWO)
@@ -157,7 +170,7 @@ def test_figures_alone_can_be_had(tmp_path: Path):
     written = write_report(made(tmp_path / "run", TWO), tmp_path / "out", figures_only=True)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"figures"}
     assert written.index == tmp_path / "out" / "figures"
-    assert len(list(written.index.iterdir())) == 9
+    assert len(list(written.index.iterdir())) == 12
 
 
 def test_published_results_keep_the_timelines_of_a_few_batches(tmp_path: Path):
