@@ -66,7 +66,7 @@
   }
   for (const input of document.querySelectorAll("input[data-filter]")) {
     const body = document.getElementById(input.dataset.filter).tBodies[0];
-    const count = input.parentElement.querySelector("output");
+    const count = input.closest(".tools").querySelector("output");
     input.addEventListener("input", () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
       let left = 0;
