@@ -2,35 +2,43 @@
 
 import json
 import re
-import shlex
-from pathlib import Path
 
 import pytest
+import stand_ins
+from documents import DOCUMENTS, ROOT, sessions
+from playing import compose_whole
+from shell_words import Step
 
-from harness.cli.commands import COMMANDS
-from harness.config import compose
+from harness.places import members
 from harness.report.verdict import spread_of_one_run, verdict
-from harness.runner.budget import check
 
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = [
-    *ROOT.glob("*.md"),
-    *ROOT.glob("docs/*.md"),
-    *ROOT.glob(".github/*.md"),
-    *ROOT.glob("experiments/*/README.md"),
-]
 ARTICLE = ROOT / "experiments" / "article" / "results"
 
 
-def commands() -> list[str]:
-    """Every `harness run` in the documents, in blocks, tables and running text."""
-    found = []
-    for document in DOCUMENTS:
-        text = document.read_text().replace("\\\n", " ")
-        found += re.findall(r"(?:`|^|- run: |&& \.venv/bin/)(harness run [^`\n]+)", text, re.MULTILINE)
-    examples = [example.replace("\\\n", " ") for command in COMMANDS for example in command.examples]
-    found += [example for example in examples if example.startswith("harness run ")]
-    return sorted(set(found))
+def commands() -> list[Step]:
+    """Every `harness run` in the documents, in blocks, tables and running text, and in the help of subcommands.
+
+    Those that need what an earlier line of their document makes are composed where that line is run.
+    """
+    found = {}
+    for session in sessions():
+        earlier = ""
+        for line in session.lines:
+            if line.language == "sh":
+                for step in filter(stand_ins.plays, stand_ins.known_steps(line)):
+                    if not any(name in earlier for name in own_names(step)):
+                        found.setdefault(step.text, step)
+            earlier += line.text
+    return [found[text] for text in sorted(found)]
+
+
+def own_names(step: Step) -> list[str]:
+    """What it names that does not come with the harness."""
+    names = [("experiment", word) for word in step.words[2:] if not word.startswith("-") and "=" not in word]
+    for group in ("strategy", "profile", "workload"):
+        values = re.findall(rf"\b{group}=\[?([^\] ]+)", step.text)
+        names += [(group, name) for value in values for name in value.split(",")]
+    return [name for group, name in names if name not in members(group)]
 
 
 def test_the_readme_opens_with_two_commands():
@@ -48,16 +56,12 @@ def test_there_are_commands_in_the_documents():
     assert len(commands()) >= 8
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", commands(), ids=lambda step: step.text)
 def test_every_run_in_the_documents_composes(command, tmp_path, monkeypatch):
     """Names and keys exist, and a budget that is shown allows what is shown; placeholders are filled in."""
     (tmp_path / "latencies.csv").write_text("ttft_s\n1\n")
     monkeypatch.chdir(tmp_path)
-    words = shlex.split(command.replace("...", "x").replace("URL", "http://localhost/v1"))[2:]
-    words = [word for word in words if not word.startswith("--")]
-    names = [word for word in words if "=" not in word]
-    experiment = compose(names[0] if names else None, [word for word in words if "=" in word])
-    assert check(experiment, confirm=None).requests > 0
+    compose_whole("a document", command)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
