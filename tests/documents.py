@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from document_files import files_of
 from shell_words import steps
 
 from harness.cli.commands import COMMANDS
@@ -24,7 +25,8 @@ DOCUMENTS = [
 ]
 SHELL = frozenset({"sh", "bash", "shell", "console"})
 _FENCE = re.compile(r"^( *)```([\w-]*)[^\n]*\n(.*?)^ *```[ ]*$", re.MULTILINE | re.DOTALL)
-_HARNESS = re.compile(r"(?:^|[\s/(])harness(?:\s|$)")
+#: What may be a call of `harness`, or of a file that the reader has written and that does the same.
+_CALL = re.compile(r"(?:^|[\s/(])harness(?:\s|$)|^python3? \w+\.py ")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Line:
     @property
     def is_command(self) -> bool:
         """Whether `harness` is called in it."""
-        return _HARNESS.search(self.text) is not None and any(step.is_harness for step in steps(self.text))
+        return _CALL.search(self.text) is not None and any(step.is_harness for step in steps(self.text))
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,11 @@ class Block:
 
 @dataclass(frozen=True)
 class Session:
-    """Lines that are typed one after another in one folder."""
+    """Lines that are typed one after another in one folder, in which there are the files of the document."""
 
     name: str
     lines: tuple[Line, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def name_of(document: Path) -> str:
@@ -181,25 +184,37 @@ def guides() -> tuple[Session, ...]:
     """The blocks of each document, which a reader works through from top to bottom in one folder."""
     found = []
     for document in sorted(DOCUMENTS):
-        lines = typed(blocks(document.read_text(), name_of(document)))
+        text, name = document.read_text(), name_of(document)
+        lines = typed(blocks(text, name))
         if lines:
-            found.append(Session(name_of(document), lines))
+            found.append(Session(name, lines, written(text)))
     return tuple(found)
+
+
+def written(text: str) -> Mapping[str, str]:
+    """The files that a document has its reader write."""
+    return files_of(text, [(block.line, block.language, block.text) for block in blocks(text)])
 
 
 @cache
 def singles() -> tuple[Session, ...]:
     """Commands in running text, in tables and at the heads of experiments, each once and by itself."""
-    found: dict[str, Line] = {}
+    found: dict[str, Session] = {}
     for document in sorted(DOCUMENTS):
-        for number, text in spans(document.read_text()):
-            found.setdefault(text, Line(f"{name_of(document)}:{number}", text))
+        shown = document.read_text()
+        for number, text in spans(shown):
+            _add(found, Line(f"{name_of(document)}:{number}", text), written(shown))
     for file in sorted(ROOT.glob("conf/experiment/*.yaml")):
         for text in re.findall(r"^# Command: +(.+)$", file.read_text(), re.MULTILINE):
-            found.setdefault(text, Line(name_of(file), text))
+            _add(found, Line(name_of(file), text))
     for text in re.findall(r"^  (harness .+?)(?:  .*)?$", "\n".join([*EXAMPLES, HELLO]), re.MULTILINE):
-        found.setdefault(text, Line("harness/cli/hello.py", text))
-    return tuple(Session(f"{line.where} {text}", (line,)) for text, line in found.items() if line.is_command)
+        _add(found, Line("harness/cli/hello.py", text))
+    return tuple(found.values())
+
+
+def _add(found: dict[str, Session], line: Line, files: Mapping[str, str] | None = None) -> None:
+    if line.text not in found and line.is_command:
+        found[line.text] = Session(f"{line.where} {line.text}", (line,), files or {})
 
 
 @cache

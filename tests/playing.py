@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 import stand_ins
-from documents import ROOT, Line
+from documents import ROOT, Line, Session
 from shell_words import Step
 
 from harness.cli import main
@@ -45,12 +45,13 @@ def make(folder: Path) -> None:
         Path(stand_ins.LATENCIES).write_text("\n".join(["ttft_s", *map(str, times)]) + "\n")
 
 
-def prepare(folder: Path, made: Path, lines: Sequence[Line], *, strictly: bool) -> None:
-    """Copy into an empty folder what the lines read and no line before them writes.
+def prepare(folder: Path, made: Path, session: Session, *, strictly: bool) -> None:
+    """Put into an empty folder what the lines read and no line before them writes, and the document's own files.
 
     A guide makes what it names, so that `strictly` only its placeholders, latencies and published results are there.
     """
-    shown = "\n".join(line.text for line in lines)
+    write(session.files, folder)
+    shown = "\n".join(line.text for line in session.lines)
     text = stand_ins.filled(shown)
     for name in set(re.findall(r"experiments/(\w+)/results", text)):
         shutil.copytree(ROOT / "experiments" / name / "results", folder / "experiments" / name / "results")
@@ -62,16 +63,25 @@ def prepare(folder: Path, made: Path, lines: Sequence[Line], *, strictly: bool) 
             shutil.copytree(source, place) if source.is_dir() else shutil.copy(source, place)
 
 
-def play(lines: Sequence[Line], api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def write(files: Mapping[str, str], folder: Path) -> None:
+    """Write the files of a document."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def play(session: Session, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run all lines in the current folder; `api` answers for every server. Raises AssertionError for what fails."""
-    for number, line in enumerate(lines):
+    names = {text: name for name, text in session.files.items()}
+    for number, line in enumerate(session.lines):
         if line.language == "python":
-            _python(line, number, api)
+            tests = "test_" if "def test_" in line.text else ""
+            _python(line, Path(names.get(line.text, f"{tests}block_{number}.py")), api)
             continue
         printed = ""
         for step in stand_ins.known_steps(line):
             if step.is_harness:
-                if stand_ins.plays(step):
+                if stand_ins.plays(step) and step.script is None:
                     compose_whole(line.where, step)
                 printed = _harness(line.where, stand_ins.small(step, api), stand_ins.allowed_exits(step), monkeypatch)
                 if step.writes:
@@ -96,6 +106,8 @@ def compose_whole(where: str, step: Step) -> None:
 def _harness(where: str, step: Step, allowed: set[int], monkeypatch: pytest.MonkeyPatch) -> str:
     if step.words[:2] == ("harness", "serve") and "--help" not in step.words:
         return _served(where, step)
+    if step.script is not None:
+        return _by_script(where, step, allowed)
     with monkeypatch.context() as patch:
         for name, value in step.environment.items():
             patch.setenv(name, value)
@@ -104,6 +116,13 @@ def _harness(where: str, step: Step, allowed: set[int], monkeypatch: pytest.Monk
         code, out, err = _called(step.words[1:])
     assert code in allowed, f"{where}: {step.text!r} exits {code}\n{out}{err}"
     return out
+
+
+def _by_script(where: str, step: Step, allowed: set[int]) -> str:
+    words = [sys.executable, str(step.script), *step.words[1:]]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=LIMIT_S, env=_environment())
+    assert done.returncode in allowed, f"{where}: {step.script} {step.text!r} exits {done.returncode}\n{done.stderr}"
+    return done.stdout
 
 
 def _called(words: Sequence[str]) -> tuple[int, str, str]:
@@ -118,7 +137,8 @@ def _called(words: Sequence[str]) -> tuple[int, str, str]:
 
 def _served(where: str, step: Step) -> str:
     """Start the server, ask it once, and end it as Ctrl-C does."""
-    words = [sys.executable, "-m", *step.words, *([] if "--json" in step.words else ["--json"])]
+    program = ["-m", "harness"] if step.script is None else [step.script]
+    words = [sys.executable, *program, *step.words[1:], *([] if "--json" in step.words else ["--json"])]
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
     ) as server:
@@ -156,10 +176,9 @@ def _by_shell(line: Line, step: Step, api: str, printed: str) -> str:
     return done.stdout
 
 
-def _python(line: Line, number: int, api: str) -> None:
+def _python(line: Line, file: Path, api: str) -> None:
     code = stand_ins.runnable(line.text)
-    tests = "def test_" in code
-    file = Path(f"test_block_{number}.py" if tests else f"block_{number}.py")
+    tests = file.name.startswith("test_")
     file.write_text(code)
     words = (
         ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(file)]

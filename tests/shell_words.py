@@ -6,6 +6,8 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
+from harness.cli.commands import COMMANDS
+
 #: Words before `harness` that say which of several installations is called.
 _PREFIXES = (
     ("uv", "run", "--no-sync"),
@@ -14,14 +16,19 @@ _PREFIXES = (
     ("python", "-m"),
     (".venv/bin/python", "-m"),
 )
+_SUBCOMMANDS = frozenset(command.name for command in COMMANDS)
 _BETWEEN = frozenset({"&&", "||", ";", "|", "&"})
 
 
 @dataclass(frozen=True)
 class Step:
-    """One program with its arguments; `reads` is whether what comes before it in a pipe is its input."""
+    """One program with its arguments; `reads` is whether what comes before it in a pipe is its input.
+
+    `script` is the reader's own Python file that is called in place of `harness`.
+    """
 
     words: tuple[str, ...]
+    script: str | None = None
     reads: bool = False
     writes: str | None = None
     appends: bool = False
@@ -81,4 +88,7 @@ def _step(words: list[str], reads: bool) -> Step:
             words = words[len(prefix) :]
     if words and words[0].endswith("/harness"):
         words = ["harness", *words[1:]]
-    return Step(tuple(words), reads, writes, appends, environment)
+    script = None
+    if words[:1] in (["python"], ["python3"]) and words[2:] and words[1].endswith(".py") and words[2] in _SUBCOMMANDS:
+        script, words = words[1], ["harness", *words[2:]]
+    return Step(tuple(words), script, reads, writes, appends, environment)

@@ -11,6 +11,7 @@ from documents import (
     ROOT,
     SHELL,
     Line,
+    Session,
     blocks,
     examples,
     guides,
@@ -70,24 +71,24 @@ def wrong(session):
 @pytest.mark.parametrize("guide", named(guides()))
 def test_the_blocks_of_a_document_run_in_their_order(guide, tmp_path, made, api, monkeypatch):
     """In one folder, from top to bottom, so that later blocks find what earlier ones wrote."""
-    playing.prepare(tmp_path, made, guide.lines, strictly=True)
-    playing.play(guide.lines, api, monkeypatch)
+    playing.prepare(tmp_path, made, guide, strictly=True)
+    playing.play(guide, api, monkeypatch)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("single", named(singles()))
 def test_commands_in_running_text_run(single, tmp_path, made, api, monkeypatch):
     """Each by itself, those in tables and at the head of experiments too."""
-    playing.prepare(tmp_path, made, single.lines, strictly=False)
-    playing.play(single.lines, api, monkeypatch)
+    playing.prepare(tmp_path, made, single, strictly=False)
+    playing.play(single, api, monkeypatch)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shown", named(examples()))
 def test_the_examples_of_a_subcommand_run(shown, tmp_path, made, api, monkeypatch):
     """What its --help shows, in that order."""
-    playing.prepare(tmp_path, made, shown.lines, strictly=False)
-    playing.play(shown.lines, api, monkeypatch)
+    playing.prepare(tmp_path, made, shown, strictly=False)
+    playing.play(shown, api, monkeypatch)
 
 
 @pytest.mark.parametrize("session", sessions(), ids=lambda session: session.name)
@@ -236,7 +237,7 @@ def test_what_is_new_in_a_document_fails_until_it_is_known(text, message):
 def test_a_command_that_is_wrong_fails(text, message, monkeypatch):
     """With what the command itself says."""
     with pytest.raises(AssertionError, match=message):
-        playing.play([Line("docs/new.md:7", text)], "http://127.0.0.1:1/v1", monkeypatch)
+        playing.play(Session("docs/new.md", (Line("docs/new.md:7", text),)), "http://127.0.0.1:1/v1", monkeypatch)
 
 
 @pytest.mark.parametrize(

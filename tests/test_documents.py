@@ -2,11 +2,12 @@
 
 import json
 import re
+from collections.abc import Mapping
 
 import pytest
 import stand_ins
 from documents import DOCUMENTS, ROOT, sessions
-from playing import compose_whole
+from playing import compose_whole, write
 from shell_words import Step
 
 from harness.places import members
@@ -15,10 +16,11 @@ from harness.report.verdict import spread_of_one_run, verdict
 ARTICLE = ROOT / "experiments" / "article" / "results"
 
 
-def commands() -> list[Step]:
+def commands() -> list[tuple[Step, Mapping[str, str]]]:
     """Every `harness run` in the documents, in blocks, tables and running text, and in the help of subcommands.
 
-    Those that need what an earlier line of their document makes are composed where that line is run.
+    With the files that its document has the reader write. Those that need what an earlier line of their document makes
+    are composed where that line is run.
     """
     found = {}
     for session in sessions():
@@ -26,8 +28,8 @@ def commands() -> list[Step]:
         for line in session.lines:
             if line.language == "sh":
                 for step in filter(stand_ins.plays, stand_ins.known_steps(line)):
-                    if not any(name in earlier for name in own_names(step)):
-                        found.setdefault(step.text, step)
+                    if step.script is None and not any(name in earlier for name in own_names(step)):
+                        found.setdefault(step.text, (step, session.files))
             earlier += line.text
     return [found[text] for text in sorted(found)]
 
@@ -56,9 +58,10 @@ def test_there_are_commands_in_the_documents():
     assert len(commands()) >= 8
 
 
-@pytest.mark.parametrize("command", commands(), ids=lambda step: step.text)
-def test_every_run_in_the_documents_composes(command, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("command", "files"), [pytest.param(*found, id=found[0].text) for found in commands()])
+def test_every_run_in_the_documents_composes(command, files, tmp_path, monkeypatch):
     """Names and keys exist, and a budget that is shown allows what is shown; placeholders are filled in."""
+    write(files, tmp_path)
     (tmp_path / "latencies.csv").write_text("ttft_s\n1\n")
     monkeypatch.chdir(tmp_path)
     compose_whole("a document", command)
