@@ -78,5 +78,5 @@ def embedded(page: str) -> dict[str, Any]:
 def data(folder: RunFolder) -> Data:
     """What charts of a finished run draw from."""
     tables, summary = frames(folder), folder.summary()
-    shown = worth_showing(tables.batches, summary["cells"], trial=0, most_attempts=10_000)
+    shown = worth_showing(tables.batches, summary, trial=0, most_attempts=10_000)
     return Data(summary, tables.batches, tables.quantiles, timelines(folder, shown))

@@ -43,6 +43,16 @@ def own_names(step: Step) -> list[str]:
     return [name for group, name in names if name not in members(group)]
 
 
+def files() -> dict[str, str]:
+    """What the documents tell to write under ./conf: blocks whose first line names their file."""
+    blocks = [
+        block
+        for document in DOCUMENTS
+        for block in re.findall(r"```yaml\n(# conf/.*?)```", document.read_text(), re.DOTALL)
+    ]
+    return {block.splitlines()[0].removeprefix("# "): block for block in blocks}
+
+
 def test_the_readme_opens_with_two_commands():
     """The first sets up and runs, the second tests; CI runs these very lines."""
     block = re.search(r"^```sh\n(.*?)\n```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -63,6 +73,9 @@ def test_every_run_in_the_documents_composes(command, files, tmp_path, monkeypat
     """Names and keys exist, and a budget that is shown allows what is shown; placeholders are filled in."""
     write(files, tmp_path)
     (tmp_path / "latencies.csv").write_text("ttft_s\n1\n")
+    for name, text in files().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     compose_whole("a document", command)
 

@@ -19,7 +19,7 @@ _TYPES = {
 }  # fmt: skip
 COLUMNS = tuple(_TYPES)
 
-#: Requests of one batch beyond which only the slowest are kept.
+#: Requests of one batch beyond which only the slowest are kept, unless it is said otherwise.
 MOST_REQUESTS = 1000
 
 Batch = tuple[str, int, int]
@@ -27,43 +27,56 @@ _KEYS = ["cell", "trial", "batch"]
 
 
 def worth_showing(
-    batches: pd.DataFrame, cells: Sequence[Mapping[str, Any]], *, trial: int, most_attempts: int
+    batches: pd.DataFrame,
+    summary: Mapping[str, Any],
+    *,
+    trial: int,
+    most_attempts: int,
+    most_requests: int = MOST_REQUESTS,
 ) -> list[Batch]:
     """Batches (cell, trial, batch) that a report has room for, the most telling first.
 
-    For each cell: its slowest batch of `trial`, its slowest of all, the others of `trial`, then those of the trials
-    nearest to it, as long as they come to no more than `most_attempts` in all.
+    The reference's slowest batch of `trial`, in every cell, so that they can be compared; then for each cell its own
+    slowest batch of `trial`, its slowest of all, the others of `trial`, and those of the trials nearest to it. What
+    does not fit into `most_attempts` beside those before it is left out; a batch counts with `most_requests` at most.
     """
     import numpy as np
 
-    names = [cell["cell"] for cell in cells]
+    names = [cell["cell"] for cell in summary["cells"]]
     counts = batches["cell"].value_counts()
     sizes = {
-        c["cell"]: c["load"] * min(MOST_REQUESTS, c["requests"] / counts[c["cell"]])
-        for c in cells
+        c["cell"]: c["load"] * min(most_requests, c["requests"] / counts[c["cell"]])
+        for c in summary["cells"]
         if c["cell"] in counts.index
     }
     known = batches[batches["cell"].isin(list(sizes))]
-    if not len(known):
-        return []
     own = known["trial"] == trial
     slowest = known.groupby("cell")["makespan_s"].idxmax()
     slowest_own = known[own].groupby("cell")["makespan_s"].idxmax()
-    rank = np.where(own, 2, 2 + (known["trial"] - trial).abs())
-    rank[known.index.isin(slowest)] = 1
-    rank[known.index.isin(slowest_own)] = 0
+    rank = np.where(own, 3, 3 + (known["trial"] - trial).abs())
+    rank[known.index.isin(slowest)] = 2
+    rank[known.index.isin(slowest_own)] = 1
+    if summary["reference"] in slowest_own.index:
+        told = known.loc[slowest_own[summary["reference"]], "batch"]
+        rank[own & (known["batch"] == told)] = 0
     ordered = known.assign(rank=rank, place=known["cell"].map(names.index)).sort_values(
         ["rank", "place", "trial", "batch"], kind="stable"
     )
-    sums = ordered["cell"].map(sizes).cumsum()
-    shown = ordered[sums <= most_attempts]
-    return list(shown[_KEYS].itertuples(index=False, name=None))
+    shown: list[Batch] = []
+    room = float(most_attempts)
+    for row in ordered[_KEYS].itertuples(index=False, name=None):
+        if sizes[row[0]] <= room:
+            room -= sizes[row[0]]
+            shown.append(row)
+        if room < min(sizes.values()):
+            break
+    return shown
 
 
-def timelines(folder: RunFolder, wanted: Sequence[Batch]) -> pd.DataFrame:
+def timelines(folder: RunFolder, wanted: Sequence[Batch], most_requests: int = MOST_REQUESTS) -> pd.DataFrame:
     """The attempts of some batches under COLUMNS, ordered by batch, request and attempt; those published, of results.
 
-    Of a batch with more than MOST_REQUESTS requests, only so many of the slowest.
+    Of a batch with more than `most_requests`, only so many of the slowest.
     """
     import pandas as pd
 
@@ -73,7 +86,7 @@ def timelines(folder: RunFolder, wanted: Sequence[Batch]) -> pd.DataFrame:
             return _of_rows([])
         return pd.read_csv(path, dtype={"cell": str}, keep_default_na=False, na_values={n: [""] for n in COLUMNS[8:]})
     found = _of_tables(folder, wanted) if are_whole(folder) else _of_records(folder, wanted)
-    return _slowest(found).sort_values([*_KEYS, "request", "attempt"], kind="stable", ignore_index=True)
+    return _slowest(found, most_requests).sort_values([*_KEYS, "request", "attempt"], kind="stable", ignore_index=True)
 
 
 def _of_tables(folder: RunFolder, wanted: Sequence[Batch]) -> pd.DataFrame:
@@ -140,11 +153,12 @@ def _rows(line: Mapping[str, Any], release: Mapping[Batch, float]) -> Iterator[t
         )
 
 
-def _slowest(found: pd.DataFrame) -> pd.DataFrame:
-    """Of each batch, the requests that ended last."""
-    ends = found.groupby([*_KEYS, "request"])["end_s"].max()
-    place = ends.groupby(_KEYS).rank(method="first", ascending=False)
-    kept = place[place <= MOST_REQUESTS].index
-    if len(kept) == len(ends):
+def _slowest(found: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Of each batch, the requests that took longest."""
+    requests = found.groupby([*_KEYS, "request"])
+    took = requests["end_s"].max() - requests["send_s"].min()
+    place = took.groupby(_KEYS).rank(method="first", ascending=False)
+    kept = place[place <= most].index
+    if len(kept) == len(took):
         return found
     return found[found.set_index([*_KEYS, "request"]).index.isin(kept)]

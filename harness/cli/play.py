@@ -120,7 +120,7 @@ def _results(experiment: Experiment, folder: RunFolder, summary: Summary, *, qui
 
     if not quiet:
         say(headline_text(summary, width()), STYLES)
-        published = published_text(summary)
+        published = published_text(summary, width())
         if published:
             say(f"\n{published}")
     if experiment.settings.report:

@@ -16,11 +16,19 @@ from harness.faults.base import Fault, Meeting
 
 if TYPE_CHECKING:
     AnyFault = Fault
-else:
-    #: Whatever is registered, told apart by `kind`; profiles parse their `faults` by it.
-    AnyFault = Annotated[reduce(or_, Fault.register.values()), Field(discriminator="kind")]
 
 __all__ = ["AnyFault", "Fault", "Meeting", "catalogue", "connections", "endings", "stalls", "statuses"]
+
+
+def __getattr__(name: str) -> Any:
+    """`AnyFault`: whatever is registered, told apart by `kind`; profiles parse their `faults` by it.
+
+    It is made when profiles are first needed, so that faults which somebody else has defined by then belong to it.
+    """
+    if name != "AnyFault":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: Any = Annotated[reduce(or_, Fault.register.values()), Field(discriminator="kind")]
+    return globals().setdefault(name, found)
 
 
 def catalogue() -> dict[str, str]:

@@ -6,7 +6,7 @@ from harness.plots.cost import CostAndSpeed
 from harness.plots.faults import FaultMatrix
 from harness.plots.grid import Grid
 from harness.plots.sweeps import BatchSizeSweep, TimeoutSweep
-from harness.plots.tail import LatencyTail
+from harness.plots.tail import LatencyTail, TtftTail
 from harness.plots.timeline import Timeline
 from harness.plots.totals import TotalsAndSpeedup
 
@@ -22,6 +22,7 @@ __all__ = [
     "Timeline",
     "TimeoutSweep",
     "TotalsAndSpeedup",
+    "TtftTail",
     "charts_for",
     "save",
     "save_data",

@@ -70,7 +70,7 @@ class Data:
 
 
 class Chart:
-    """A picture of a run. Subclasses register themselves by being defined."""
+    """A picture of a run. Subclasses with a name register themselves by being defined."""
 
     name: ClassVar[str]
     #: Where it stands in the report, in ascending order.
@@ -81,7 +81,8 @@ class Chart:
     _register: ClassVar[list[type[Chart]]] = []
 
     def __init_subclass__(cls) -> None:
-        Chart._register.append(cls)
+        if "name" in cls.__dict__:
+            Chart._register.append(cls)
 
     @classmethod
     def applies(cls, data: Data) -> bool:

@@ -1,8 +1,8 @@
-"""How many requests are slower than a time: the distribution with its tail in sight."""
+"""How many requests are slower than a time: distributions with their tails in sight."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.plots.base import Chart, Data, log_seconds, seconds
 
@@ -10,30 +10,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_CELLS = 8
+#: Share by which a median time to first content is below that of the answer where the two are worth telling apart.
+_APART = 0.05
 
 
-class LatencyTail(Chart):
+class _Tail(Chart):
     """Share of requests slower than t against t, both logarithmic."""
 
-    name = "latency_tail"
-    place = 2
-    columns = ("cell", "latency_s", "share_slower")
-
-    @classmethod
-    def applies(cls, data: Data) -> bool:
-        """For a few cells."""
-        return len(data.cells) <= _MOST_CELLS
+    quantity: ClassVar[str]
+    verb: ClassVar[str]
+    label: ClassVar[str]
 
     def prepare(self, data: Data) -> None:
-        """For each cell, latencies and the share of requests that took longer."""
-        found = data.quantiles[data.quantiles["quantity"] == "latency_s"]
+        """For each cell, times and the share of requests that took longer."""
+        found = data.quantiles[data.quantiles["quantity"] == self.quantity]
         self.curves: dict[str, tuple[list[float], list[float]]] = {}
         for cell in data.cells:
             rows = found[found["cell"] == cell["cell"]]
             # A tail beyond one request in all would be drawn from nothing.
             rows = rows[(1 - rows["probability"]) * cell["requests"] >= 1]
             self.curves[cell["cell"]] = (rows["seconds"].tolist(), (1 - rows["probability"]).tolist())
-        self.p999 = {cell["cell"]: cell["latency_s"]["p999"] for cell in data.cells}
+        known = {cell["cell"]: cell[self.quantity]["p999"] for cell in data.cells}
+        self.p999 = {name: value for name, value in known.items() if value is not None}
         self.reference = data.summary["reference"]
         self.looks = data.looks
         self.but_fails = data.but_fails
@@ -43,7 +41,7 @@ class LatencyTail(Chart):
         """The slowest 0.1 % of the reference and of the quickest cell."""
         best = min(self.p999, key=lambda name: self.p999[name])
         base = self.reference if self.reference in self.p999 else best
-        text = f"1 request in 1,000 takes longer than {seconds(self.p999[base])} with {base}"
+        text = f"1 request in 1,000 {self.verb} {seconds(self.p999[base])} with {base}"
         return text if best == base else f"{text}, {seconds(self.p999[best])} with {best}{self.but_fails(best)}"
 
     def rows(self) -> list[tuple[Any, ...]]:
@@ -68,7 +66,40 @@ class LatencyTail(Chart):
         ax.set_yscale("log")
         log_seconds(ax.xaxis)
         ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
-        ax.set_xlabel("latency of a request, retries included, s (log)")
+        ax.set_xlabel(self.label)
         ax.set_ylabel("requests slower than that (log)")
         # Beside the axes: within them it would cover one tail or another.
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
+
+class LatencyTail(_Tail):
+    """Until the whole answer is there."""
+
+    name = "latency_tail"
+    place = 2
+    columns = ("cell", "latency_s", "share_slower")
+    quantity, verb = "latency_s", "takes longer than"
+    label = "latency of a request, retries included, s (log)"
+
+    @classmethod
+    def applies(cls, data: Data) -> bool:
+        """For a few cells."""
+        return len(data.cells) <= _MOST_CELLS
+
+
+class TtftTail(_Tail):
+    """Until the first content is there."""
+
+    name = "ttft_tail"
+    place = 2
+    columns = ("cell", "ttft_s", "share_slower")
+    quantity, verb = "ttft_s", "waits for its first content for more than"
+    label = "time to first content of a request, retries included, s (log)"
+
+    @classmethod
+    def applies(cls, data: Data) -> bool:
+        """For a few cells, where an answer takes longer than its first content does."""
+        pairs = [(cell["ttft_s"]["p50"], cell["latency_s"]["p50"]) for cell in data.cells]
+        return len(pairs) <= _MOST_CELLS and any(
+            first is not None and first < (1 - _APART) * all_ for first, all_ in pairs
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ class Timeline(Chart):
 
     def prepare(self, data: Data) -> None:
         """A panel for the reference, or the first cell there is, and one for the quickest."""
-        patience = stall_s(data.timelines)
+        patience = patience_s(data)
         self.panels = [_panel(data.timelines, *key, patience=patience) for key in _pair(data)]
         if len(self.panels) == 1:
             self.size = (8.0, 4.4)  # type: ignore[misc]  # as tall as its panels
@@ -142,19 +142,29 @@ def _draw(ax: Axes, one: Panel, start: float) -> None:
     ax.grid(axis="y", visible=False)
 
 
-def stall_s(timelines: pd.DataFrame) -> float:
-    """How long an attempt may be silent before that is called a stall: STALL times the median of those that spoke."""
-    ttft = (timelines["first_content_s"] - timelines["send_s"]).dropna()
-    return float(STALL * ttft.median()) if len(ttft) else float("inf")
+def batch_sizes(data: Data) -> dict[str, int]:
+    """How many requests a batch of each cell has: of a window, all of a trial."""
+    counts = data.batches["cell"].value_counts()
+    cells = [cell for cell in data.summary["cells"] if cell["cell"] in counts.index]
+    return {cell["cell"]: math.ceil(cell["requests"] / counts[cell["cell"]]) for cell in cells}
 
 
-def parts_of(timelines: pd.DataFrame, patience: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+def patience_s(data: Data) -> dict[str, float]:
+    """How long an attempt of each cell may be silent before that is called a stall: STALL times its median TTFT.
+
+    Seconds; infinity where nothing was ever heard.
+    """
+    medians = {cell["cell"]: cell["ttft_s"]["p50"] for cell in data.summary["cells"]}
+    return {name: math.inf if median is None else STALL * median for name, median in medians.items()}
+
+
+def parts_of(timelines: pd.DataFrame, patience: Mapping[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What attempts did, and which were lost.
 
-    `patience` is how long one may be silent before that is a stall, in seconds. Parts have the columns cell, trial,
-    batch, request, attempt, lane, part (of PARTS), from_s, to_s: waiting, waiting too long, the answer as it arrives,
-    and silence after it; those without a length are left out. Lost attempts are the rows of `timelines` whose answer
-    was not taken, with their lane: 1 runs beside an earlier attempt of its request, 0 does not.
+    `patience` is how long one of each cell may be silent before that is a stall, in seconds. Parts have the columns
+    cell, trial, batch, request, attempt, lane, part (of PARTS), from_s, to_s: waiting, waiting too long, the answer as
+    it arrives, and silence after it; those without a length are left out. Lost attempts are the rows of `timelines`
+    whose answer was not taken, with their lane: 1 runs beside an earlier attempt of its request, 0 does not.
     """
     import numpy as np
     import pandas as pd
@@ -165,10 +175,11 @@ def parts_of(timelines: pd.DataFrame, patience: float) -> tuple[pd.DataFrame, pd
     before = over.groupby([ordered[key] for key in request]).shift(fill_value=-np.inf)
     ordered = ordered.assign(lane=(ordered["send_s"] < before - 1e-9).astype(int))
     spoke = ordered["first_content_s"].fillna(ordered["end_s"])
-    enough = np.minimum(spoke, ordered["send_s"] + patience)
+    allowed = ordered["cell"].map(patience).astype(float)
+    enough = np.minimum(spoke, ordered["send_s"] + allowed)
     said = ordered["last_content_s"].fillna(ordered["end_s"]).clip(lower=spoke)
     # A server that has said its last and does not close the stream is silent too long as well.
-    said = said.where(ordered["end_s"] - said > patience, ordered["end_s"])
+    said = said.where(ordered["end_s"] - said > allowed, ordered["end_s"])
     stretches = (
         (ordered["kind"], ordered["send_s"], enough),
         ("stall", enough, spoke),
@@ -183,7 +194,7 @@ def parts_of(timelines: pd.DataFrame, patience: float) -> tuple[pd.DataFrame, pd
     return parts.reset_index(drop=True), ordered[~ordered["won"].astype(bool)].reset_index(drop=True)
 
 
-def _panel(timelines: pd.DataFrame, cell: str, trial: int, batch: int, *, patience: float) -> Panel:
+def _panel(timelines: pd.DataFrame, cell: str, trial: int, batch: int, *, patience: Mapping[str, float]) -> Panel:
     own = timelines[(timelines["cell"] == cell) & (timelines["trial"] == trial) & (timelines["batch"] == batch)]
     ends = own.groupby("request")["end_s"].max().sort_values(kind="stable")
     return Panel(cell, trial, batch, ends, *parts_of(own, patience))
@@ -193,7 +204,8 @@ def _pair(data: Data) -> list[tuple[str, int, int]]:
     """The slowest known batch of the reference, and the same batch of the quickest cell that answers as much."""
     known = data.timelines[data.timelines["trial"] == data.shown_trial]
     sizes = known.groupby(["cell", "batch"])["request"].nunique()
-    shown = sizes[(sizes > 1) & (sizes <= _MOST_ROWS)]
+    whole = sizes.index.get_level_values("cell").map(batch_sizes(data))
+    shown = sizes[(sizes > 1) & (sizes <= _MOST_ROWS) & (sizes == whole)]
     if not len(shown):
         return []
     with_batches = set(shown.index.get_level_values("cell"))

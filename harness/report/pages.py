@@ -92,7 +92,7 @@ def _data(folder: RunFolder, summary: dict[str, Any], trial: int | None) -> Data
     if trial is not None and trial not in known:
         there = f"0 to {known[-1]}" if known else "none yet"
         raise UserError(f"no trial {trial} in {folder.path}; there are {there}")
-    wanted = worth_showing(tables.batches, summary["cells"], trial=shown, most_attempts=MOST_ATTEMPTS)
+    wanted = worth_showing(tables.batches, summary, trial=shown, most_attempts=MOST_ATTEMPTS)
     return Data(summary, tables.batches, tables.quantiles, timelines(folder, wanted), shown_trial=shown)
 
 
@@ -118,11 +118,11 @@ def _pages(folder: RunFolder, out: Path, data: Data, charts: Sequence[Chart], fi
         "figures": [figure for figure in figures if figure.name != Timeline.name],
         "timeline": next((figure for figure in figures if figure.name == Timeline.name), None),
         "explores": len(data.batches) > 0,
-        "explained": f"What is silent for over {STALL:g} times the median time to first content is called a stall.",
+        "explained": f"What is silent for over {STALL:g} times its cell's median time to first content is called a stall.",
         "inline": short_tables(tables, MOST_ROWS),
         "told_apart": len(data.looks) <= _MOST_SWATCHES,
         "looks": {name: look.variable for name, look in data.looks.items()},
-        "payload": _embedded(payload(data, charts)),
+        "payload": _embedded({**payload(data, charts), "records": folder.has_records}),
         "assets": _assets(),
         "scripts": _SCRIPTS,
     }

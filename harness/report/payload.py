@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from harness.plots import Chart, Data, Timeline
 from harness.plots.looks import DASHES
-from harness.plots.timeline import PARTS, parts_of, stall_s
+from harness.plots.timeline import PARTS, batch_sizes, parts_of, patience_s
 
 #: Attempts for which the page has room: about two thirds of a megabyte.
 MOST_ATTEMPTS = 20_000
@@ -27,10 +27,10 @@ def payload(data: Data, figures: Sequence[Chart]) -> dict[str, Any]:
         "reference": data.summary["reference"],
         "trial": data.shown_trial,
         "beside": _beside(figures),
-        "cells": [_cell(cell, data) for cell in data.summary["cells"]],
+        "cells": [_cell(cell, data, batch_sizes(data), patience_s(data)) for cell in data.summary["cells"]],
         "figures": {chart.name: _columns(chart) for chart in figures},
         "batches": batches_shown(data),
-        "timelines": _timelines(data.timelines),
+        "timelines": _timelines(data),
     }
 
 
@@ -40,7 +40,7 @@ def _beside(figures: Sequence[Chart]) -> str | None:
     return found[-1] if found else None
 
 
-def _cell(cell: dict[str, Any], data: Data) -> dict[str, Any]:
+def _cell(cell: dict[str, Any], data: Data, sizes: Mapping[str, int], patience: Mapping[str, float]) -> dict[str, Any]:
     look = data.looks[cell["cell"]]
     total, speedup = cell["total_s"], cell["speedup"]
     return {
@@ -56,6 +56,8 @@ def _cell(cell: dict[str, Any], data: Data) -> dict[str, Any]:
         "requests": cell["requests"],
         "load": _rounded(cell["load"]),
         "trials": cell["trials"],
+        "patience_s": _rounded(patience[cell["cell"]]),
+        "batch_requests": sizes.get(cell["cell"], 0),
     }
 
 
@@ -86,14 +88,13 @@ def batches_shown(data: Data) -> dict[str, Any]:
     return found
 
 
-def _timelines(timelines: pd.DataFrame) -> dict[str, Any]:
+def _timelines(data: Data) -> dict[str, Any]:
     """Parts and losses of each batch, as flat lists of whole numbers.
 
     Six to a part: request, attempt, lane, which of `parts`, and its two ends in ms; five to a loss: request, attempt,
     lane, which of `outcomes`, and when, in ms.
     """
-    patience = stall_s(timelines)
-    parts, lost = parts_of(timelines, patience)
+    parts, lost = parts_of(data.timelines, patience_s(data))
     outcomes = sorted(set(lost["outcome"]))
     coded = parts.assign(
         part=parts["part"].map(list(PARTS).index), from_s=_ms(parts["from_s"]), to_s=_ms(parts["to_s"])
@@ -111,7 +112,6 @@ def _timelines(timelines: pd.DataFrame) -> dict[str, Any]:
         "parts": [text for text, _ in PARTS.values()],
         "kinds": list(PARTS),
         "outcomes": outcomes,
-        "patience_s": None if math.isinf(patience) else _rounded(patience),
         "batches": batches,
     }
 

@@ -9,8 +9,8 @@ from harness.analysis.timelines import timelines, worth_showing
 from harness.report.published import most_alike
 from harness.storage import TIMELINES, RunFolder
 
-#: Attempts that are kept: a quarter of a megabyte.
-MOST_ATTEMPTS = 4_000
+#: Attempts that are kept, a quarter of a megabyte, and requests of one batch: of larger ones the slowest.
+MOST_ATTEMPTS, MOST_REQUESTS = 4_000, 300
 
 
 def publish(folder: RunFolder, destination: Path) -> None:
@@ -22,7 +22,9 @@ def publish(folder: RunFolder, destination: Path) -> None:
     summary, tables = folder.summary(), frames(folder)
     alike = most_alike(summary)
     trial = alike.trial if alike else 0
-    wanted = worth_showing(tables.batches, summary["cells"], trial=trial, most_attempts=MOST_ATTEMPTS)
-    kept = timelines(folder, wanted)
+    wanted = worth_showing(
+        tables.batches, summary, trial=trial, most_attempts=MOST_ATTEMPTS, most_requests=MOST_REQUESTS
+    )
+    kept = timelines(folder, wanted, MOST_REQUESTS)
     if len(kept):
         kept.to_csv(destination / TIMELINES, index=False, lineterminator="\n")

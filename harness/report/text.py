@@ -46,13 +46,16 @@ def _folded(text: str, columns: int | None, *, indent: int = 0) -> str:
     return fill(text, columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
-def published_text(ours: Mapping[str, Any]) -> str | None:
-    """The table of what is published with the harness for the same cells, workload and server; None when nothing is."""
+def published_text(ours: Mapping[str, Any], columns: int | None = None) -> str | None:
+    """The table of what is published with the harness for the same cells, workload and server; None when nothing is.
+
+    As many of its columns as fit a terminal of so many `columns`; None: all.
+    """
     summary = published_summary(ours["experiment"])
     if summary is None or _played(summary) != _played(ours):
         return None
     trials = max(cell["trials"] for cell in summary["cells"])
-    return "\n".join([f"published with the harness ({trials} trials):", *_table(summary)])
+    return "\n".join([f"published with the harness ({trials} trials):", *_table(summary, columns)])
 
 
 def _played(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -60,15 +63,18 @@ def _played(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [(cell["cell"], cell["workload"], cell["profile"], cell["target"]) for cell in summary["cells"]]
 
 
-def _table(summary: Mapping[str, Any]) -> list[str]:
+def _table(summary: Mapping[str, Any], columns: int | None) -> list[str]:
     if len(summary["cells"]) > _ROWS:
         return [f"{len(summary['cells'])} cells: see summary.json, or tables/cells.csv of the report"]
-    return plain([row[:_COLUMNS] for row in [HEADER, *headline_rows(summary)]])
+    rows = [HEADER, *headline_rows(summary)]
+    tables = (plain([row[:count] for row in rows]) for count in range(_COLUMNS, 1, -1))
+    narrow = plain([row[:1] for row in rows])
+    return next((lines for lines in tables if columns is None or len(lines[1]) <= columns), narrow)
 
 
 def _cells(summary: Mapping[str, Any], columns: int | None) -> list[str]:
     if len(summary["cells"]) > FEW:
-        return _table(summary)
+        return _table(summary, columns)
     lines = plain([_header(summary), *(_row(cell) for cell in summary["cells"])])
     if columns is None or max(map(len, lines)) <= columns:
         return lines

@@ -25,14 +25,21 @@ def _with_kind(value: Any) -> Any:
 
 if TYPE_CHECKING:
     AnyStrategy = Strategy
-else:
-    #: Whatever is registered, told apart by `kind`.
-    AnyStrategy = Annotated[
-        Annotated[reduce(or_, Strategy.register.values()), Field(discriminator="kind")], BeforeValidator(_with_kind)
-    ]
+    ADAPTER: TypeAdapter[Strategy]
 
-#: Builds a strategy from plain data. Its `validate_python` raises pydantic.ValidationError.
-ADAPTER: TypeAdapter[Strategy] = TypeAdapter(AnyStrategy)
+
+def __getattr__(name: str) -> Any:
+    """`AnyStrategy`: whatever is registered, told apart by `kind`. `ADAPTER` builds one of them from plain data; its
+    `validate_python` raises pydantic.ValidationError.
+
+    Both are made when they are first needed, so that strategies which somebody else has defined by then belong to them.
+    """
+    if name not in {"ADAPTER", "AnyStrategy"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    kinds: Any = Annotated[reduce(or_, Strategy.register.values()), Field(discriminator="kind")]
+    found: Any = Annotated[kinds, BeforeValidator(_with_kind)]
+    globals().update(AnyStrategy=found, ADAPTER=TypeAdapter(found))
+    return globals()[name]
 
 
 def memory_of(strategy: Strategy) -> Memory:

@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.analysis.quickest import quickest
 from harness.analysis.speedups import add_speedups
 from harness.cli.next import next_step, resume
-from harness.report import headline_text
+from harness.report import headline_text, published_text
 
 ROOT = Path(__file__).parents[2]
 SLOW = [100.0, 120.0, 90.0, 110.0, 105.0, 95.0, 130.0, 85.0, 100.0, 115.0]
@@ -212,3 +212,24 @@ def test_a_run_says_what_to_type_next(harness):
     assert "report: none was wanted; harness report run writes it" in err
     assert harness(*line.replace("trials=20", "trials=2").split()[2:])[0] == 0
     assert json.loads(Path("run/summary.json").read_text())["cells"][0]["trials"] == 2
+
+
+def test_the_published_table_has_the_columns_that_fit():
+    """A table that a terminal breaks is read by nobody; without a terminal it is whole."""
+    ours = json.loads((ROOT / "experiments" / "article" / "results" / "summary.json").read_text())
+    wide, narrow = published_text(ours), published_text(ours, 80)
+    assert max(map(len, wide.splitlines())) > 80 >= max(map(len, narrow.splitlines()))
+    assert narrow.splitlines()[1].split() == [
+        "cell",
+        "total,",
+        "s",
+        "95",
+        "%",
+        "interval",
+        "speedup",
+        "95",
+        "%",
+        "interval",
+        "failed",
+    ]
+    assert published_text(ours, 15).splitlines()[1] == "cell"

@@ -91,7 +91,7 @@ def test_a_report_has_all_its_parts(tmp_path: Path):
     names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
     figures = {
         f"figures/{name}.{kind}"
-        for name in ("batch_timings", "totals", "latency_tail")
+        for name in ("batch_timings", "totals", "latency_tail", "ttft_tail")
         for kind in ("svg", "png", "csv")
     }
     assert names == figures | {"index.html", "report.md", *(f"tables/{t}.csv" for t in TABLES)}
@@ -170,7 +170,7 @@ def test_the_page_needs_no_network(tmp_path: Path):
     assert "default-src 'none'" in markup
     assert not re.search(r"<script[^>]* src=|<link|@import", page)
     assert not any("url(" in style for style in re.findall(r"<style>.*?</style>", page, flags=re.DOTALL))
-    assert markup.count("<img ") == markup.count('alt="') == 4
+    assert markup.count("<img ") == markup.count('alt="') == 5
 
 
 def test_rebuilding_gives_equal_bytes(tmp_path: Path):
@@ -179,7 +179,7 @@ def test_rebuilding_gives_equal_bytes(tmp_path: Path):
     write_report(folder, tmp_path / "1")
     write_report(folder, tmp_path / "2")
     files = [path for path in (tmp_path / "1").rglob("*") if path.is_file()]
-    assert len(files) == 16
+    assert len(files) == 19
     for path in files:
         assert path.read_bytes() == (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes(), path.name
 

@@ -28,7 +28,7 @@ const harness = (() => {
   /** Ticks of a logarithmic axis as plain numbers: 1, 2, 5, 10 where there is room, else 1, 10, 100. */
   const logTicks = (low, high) => {
     const from = Math.floor(Math.log10(low)), to = Math.ceil(Math.log10(high));
-    const steps = to - from > 4 ? [1] : [1, 2, 5];
+    const steps = high / low < 8 ? [1, 1.5, 2, 3, 4, 5, 7] : to - from > 4 ? [1] : [1, 2, 5];
     return d3.range(from, to + 1)
       .flatMap((power) => steps.map((step) => step * 10 ** power))
       .filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);

@@ -43,9 +43,9 @@
     return { svg, legend: cellLegend(shown) };
   };
 
-  draw.latency_tail = (all, place) => {
-    const rows = all.filter((row) => row.share_slower > 0 && row.latency_s > 0), shown = names(rows);
-    const x = logAxis("x", rows.map((row) => row.latency_s), { label: "latency of a request, retries included, s (log)" });
+  const tail = (column, label, says) => (all, place) => {
+    const rows = all.filter((row) => row.share_slower > 0 && row[column] > 0), shown = names(rows);
+    const x = logAxis("x", rows.map((row) => row[column]), { label });
     const shares = rows.map((row) => row.share_slower), least = d3.min(shares);
     const y = logAxis("y", shares, { label: "requests slower than that (log)", high: 1, text: percent, ticks: [1, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6].filter((share) => share >= least) });
     const svg = plot(place, {
@@ -53,17 +53,20 @@
       marks: [
         ...x.marks, ...y.marks,
         ...shown.map((name) => Plot.line(rows.filter((row) => row.cell === name), {
-          x: "latency_s", y: "share_slower", stroke: colour(name), strokeDasharray: dash(name),
+          x: column, y: "share_slower", stroke: colour(name), strokeDasharray: dash(name),
           strokeWidth: name === data.reference ? 4.5 : 2, curve: "step-after",
         })),
         Plot.tip(rows, Plot.pointer({
-          x: "latency_s", y: "share_slower", ...tip,
-          title: (row) => `${row.cell}\n${percent(row.share_slower)} of requests take longer than ${seconds(row.latency_s)}`,
+          x: column, y: "share_slower", ...tip,
+          title: (row) => `${row.cell}\n${percent(row.share_slower)} of requests ${says} ${seconds(row[column])}`,
         })),
       ],
     });
     return { svg, legend: cellLegend(shown) };
   };
+
+  draw.latency_tail = tail("latency_s", "latency of a request, retries included, s (log)", "take longer than");
+  draw.ttft_tail = tail("ttft_s", "time to first content of a request, retries included, s (log)", "wait for their first content for more than");
 
   const sweep = (column, label, ticks) => (rows, place) => {
     const curves = [...new Set(rows.map((row) => row.curve))];
@@ -172,7 +175,10 @@
     const longest = d3.max(shown, (name) => name.length);
     const faint = Math.max(0.15, Math.min(0.8, 15 / (rows.length / shown.length)));
     const label = (cell) => `${seconds(cell.total_s)}${cell.cell !== data.reference && cell.speedup ? `  ${cell.speedup.toFixed(1)}x` : ""}`;
-    const x = logAxis("x", rows.map((row) => row.total_s), { label: "total of one trial, s (log); strokes: trials, dot: mean, bar: 95 % interval of the mean" });
+    // An interval can reach below zero, for which a logarithmic axis has no place.
+    const least = (d3.min(rows, (row) => row.total_s) || 0.01) / 2;
+    const ends = means.filter((cell) => cell.ci95).map((cell) => [Math.max(cell.ci95[0], least), cell.ci95[1]]);
+    const x = logAxis("x", [...rows.map((row) => row.total_s), ...ends.flat()], { label: "total of one trial, s (log); strokes: trials, dot: mean, bar: 95 % interval of the mean" });
     const svg = plot(place, {
       height: 90 + 34 * shown.length, marginLeft: Math.min(240, 20 + 7 * longest), marginRight: 130, marginTop: 6,
       x: x.scale,
@@ -180,7 +186,7 @@
       marks: [
         ...x.marks,
         Plot.tickX(rows, { x: "total_s", y: "cell", stroke: (row) => colour(row.cell), strokeOpacity: faint, insetTop: 4, insetBottom: 4 }),
-        Plot.ruleY(means.filter((cell) => cell.ci95), { x1: (cell) => Math.max(cell.ci95[0], 1e-3), x2: (cell) => cell.ci95[1], y: "cell", stroke: (cell) => colour(cell.cell), strokeWidth: 5 }),
+        Plot.ruleY(means.filter((cell) => cell.ci95), { x1: (cell) => Math.max(cell.ci95[0], least), x2: (cell) => cell.ci95[1], y: "cell", stroke: (cell) => colour(cell.cell), strokeWidth: 5 }),
         Plot.dot(means, { x: "total_s", y: "cell", r: 6, fill: (cell) => colour(cell.cell), stroke: "var(--page)" }),
         Plot.text(means, { y: "cell", text: label, frameAnchor: "right", textAnchor: "start", dx: 10 }),
         Plot.tip(means, Plot.pointer({ x: "total_s", y: "cell", ...tip, title: (cell) => about(cell.cell) })),

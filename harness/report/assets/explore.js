@@ -8,8 +8,9 @@
   const [cellSelect, batchSelect, besideSelect] = root.querySelectorAll("select");
   const logTime = document.getElementById("log-time");
   const places = { batches: document.getElementById("batches"), timeline: document.getElementById("one-batch") };
-  const { parts: texts, kinds, outcomes, patience_s: patience, batches: known } = data.timelines;
+  const { parts: texts, kinds, outcomes, batches: known } = data.timelines;
   const key = (cell, trial, batch) => `${trial} ${batch} ${cell}`;
+  let axisChosen = false;
   const chosen = { cell: null, trial: data.trial, batch: null, beside: null };
 
   const batchesOf = (cell) => {
@@ -77,22 +78,28 @@
     svg.setAttribute("role", "img");
     const early = d3.quantile([...line.ends.values()], 0.9);
     const lines = lost.length ? `; ${how.size} attempt${how.size === 1 ? "" : "s"} did not bring the answer` : "";
-    const said = `${line.cell}: ${seconds(line.last)} for ${place.size} requests, nine in ten of them within ${seconds(early)}${lines}`;
+    const whole = cells.get(line.cell).batch_requests;
+    const count = place.size < whole ? `; the ${place.size} slowest of ${whole.toLocaleString("en")} requests are shown` : ` for ${place.size} requests, nine in ten of them within ${seconds(early)}`;
+    const said = `${line.cell}: ${seconds(line.last)}${count}${lines}`;
     return [element("h3", {}, said), svg];
   };
 
   const drawTimelines = () => {
-    const lines = [chosen.cell, chosen.beside].filter(Boolean).map(timelineOf).filter(Boolean);
-    if (!lines.length) {
-      const advice = Object.keys(known).length ? `harness report RUN_DIR --trial ${chosen.trial} shows it` : "published results of so many cells keep none, a run of your own has them";
+    const own = timelineOf(chosen.cell);
+    if (!own) {
+      const advice = data.records ? `harness report RUN_DIR --trial ${chosen.trial} shows it` : "published results keep a few, a run of your own has them all";
       places.timeline.replaceChildren(element("p", { className: "note" }, `The timeline of batch ${chosen.batch + 1} of trial ${chosen.trial} is not in this page: ${advice}.`));
       return;
     }
+    // Few requests far behind the others are seen on a logarithmic axis, a window of them on a plain one.
+    if (!axisChosen) logTime.checked = own.last > 20 * d3.median(own.ends.values());
+    const lines = [own, chosen.beside && timelineOf(chosen.beside)].filter(Boolean);
     const ends = lines.flatMap((line) => line.parts.map((p) => p.to_s));
     const last = d3.max(lines, (line) => line.last);
     const axis = logTime.checked ? logAxis("x", [d3.quantile(ends, 0.02) || 0.001, last], { label: "time since the batch was released, s (log)", low: 0.5, high: 1.1 }) : null;
     const seen = kinds.map((kind, i) => [kind, i]).filter(([, i]) => lines.some((line) => line.parts.some((p) => p.part === i)));
-    const entries = seen.map(([kind, i]) => [kind === "stall" && patience ? `${texts[i]} (over ${seconds(patience)})` : texts[i], `var(--part-${kind})`]);
+    const patience = [...new Set(lines.map((line) => cells.get(line.cell).patience_s).filter(Boolean).map(seconds))].join(" or ");
+    const entries = seen.map(([kind, i]) => [kind === "stall" ? `${texts[i]} (over ${patience})` : texts[i], `var(--part-${kind})`]);
     if (lines.some((line) => line.lost.length)) entries.push(["✕ given up or failed", "var(--lost)", "line"]);
     places.timeline.replaceChildren(legend(entries), ...lines.flatMap((line) => drawOne(line, axis, last)));
   };
@@ -111,10 +118,11 @@
     if (!data.batches[cell]) return;
     const rows = batchesOf(cell);
     if (batch === undefined) {
-      // The same batch as before, to compare; else the slowest that can be shown.
-      const own = rows.filter((row) => row.drawn && row.trial === data.trial);
-      const same = own.find((row) => row.trial === chosen.trial && row.batch === chosen.batch);
-      ({ trial, batch } = same ?? d3.greatest(own.length ? own : rows, (row) => row.s));
+      // The same batch as before, to compare; else the slowest that can be shown, of the shown trial if possible.
+      const drawn = rows.filter((row) => row.drawn), own = rows.filter((row) => row.trial === data.trial);
+      const same = drawn.find((row) => row.trial === chosen.trial && row.batch === chosen.batch);
+      const from = [own.filter((row) => row.drawn), drawn, own, rows].find((found) => found.length);
+      ({ trial, batch } = same ?? d3.greatest(from, (row) => row.s));
     }
     Object.assign(chosen, { cell, trial: trial ?? data.trial, batch });
     cellSelect.value = cell;
@@ -142,7 +150,10 @@
   });
   document.getElementById("previous").addEventListener("click", () => move(-1));
   document.getElementById("next").addEventListener("click", () => move(1));
-  logTime.addEventListener("change", drawTimelines);
+  logTime.addEventListener("change", () => {
+    axisChosen = true;
+    drawTimelines();
+  });
   harness.choose = (choice, scroll = false) => {
     choose(choice);
     if (scroll) root.scrollIntoView({ behavior: "smooth", block: "start" });
