@@ -1,7 +1,7 @@
 """The files that a document has its reader write.
 
 Three ways of saying so are understood: a block of YAML whose first line is a comment with its path; a block of Python
-near "Saved as `my_chart.py`"; and, in running text, "With `kind: mine` and `probability: 0.05` in `conf/fault/mine.yaml`".
+near "Saved as `my_chart.py`"; and in running text "With `kind: mine` and `probability: 1` in `conf/fault/mine.yaml`".
 """
 
 from __future__ import annotations

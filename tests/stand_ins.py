@@ -61,7 +61,9 @@ PLACEHOLDERS = (
     Row(r"\bfault=NAME\b", "fault=mid_stream_stall", "a fault of `harness list`"),
     Row(r"\bexperiment NAME\b", "experiment my_sweep", "a name for a new experiment"),
     Row(r"\brun (?:NAME|EXPERIMENT)\b", "run article", "an experiment of `harness list`"),
-    Row(r"\bSHELL\b", "bash", "one of the shells that can be completed in"),
+    Row(r"report --trial N\b", f"report {RUN} --trial 1", "a flag, of the report of any run"),
+    Row(r"\blist GROUP\b", "list faults", "one of the groups"),
+    Row(r"\b(?:SHELL|bash\|zsh\|fish)(?!\S)", "bash", "one of the shells that can be completed in"),
     Row(r"\bDIR\b", "somewhere", "a folder to write into"),
     Row(r"(?<==)/tmp/", "tmp/", "a test writes into its own folder only"),
     Row(r"\bURL\b", "http://127.0.0.1:8000/v1", "the reader's own API, which is then replaced like any other"),
@@ -149,6 +151,9 @@ def small(step: Step, api: str) -> Step:
         return replace(step, words=(*step.words, "--help"))
     if plays(step) and "--dry-run" not in step.words:
         return replace(step, words=("harness", *_small_run(step.words[1:], api)))
+    if "--trial" in step.words:
+        place = step.words.index("--trial") + 1
+        return replace(step, words=(*step.words[:place], str(TRIALS - 1), *step.words[place + 1 :]))
     if command == ("serve",):
         return replace(step, words=(*_without(step.words, {"port", "host", "allow_remote"}), "port=0"))
     return step

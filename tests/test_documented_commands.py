@@ -109,7 +109,7 @@ def test_every_subcommand_is_documented():
         for session in guides() + singles()
         for line in session.lines
         if line.language != "python"
-        for step in stand_ins.known_steps(line)
+        for step in steps(stand_ins.filled(line.text))
         if step.is_harness and len(step.words) > 1
     }
     assert {"run", "report", "compare", "baseline", "tune", "serve", "list", "new"} <= found
@@ -254,6 +254,7 @@ def test_a_command_that_is_wrong_fails(text, message, monkeypatch):
         ("harness run fault_matrix --dry-run", "harness run fault_matrix --dry-run"),
         ("harness run [EXPERIMENT] [key=value ...]", "harness run --help"),
         ("harness tune", "harness tune --help"),
+        ("harness report run --trial 7", "harness report run --trial 1"),
         ("harness serve port=8000 seed=7", "harness serve seed=7 port=0"),
     ],
 )

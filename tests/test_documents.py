@@ -1,5 +1,6 @@
 """What the documents promise is there and works."""
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -26,9 +27,11 @@ def commands() -> list[tuple[Step, Mapping[str, str]]]:
     for session in sessions():
         earlier = ""
         for line in session.lines:
-            if line.language == "sh":
-                for step in filter(stand_ins.plays, stand_ins.known_steps(line)):
-                    if step.script is None and not any(name in earlier for name in own_names(step)):
+            # What is not known fails tests/test_documented_commands.py, with what to do about it.
+            with contextlib.suppress(AssertionError):
+                for step in stand_ins.known_steps(line) if line.language == "sh" else ():
+                    made = any(name in earlier for name in own_names(step))
+                    if stand_ins.plays(step) and step.script is None and not made:
                         found.setdefault(step.text, (step, session.files))
             earlier += line.text
     return [found[text] for text in sorted(found)]
@@ -41,16 +44,6 @@ def own_names(step: Step) -> list[str]:
         values = re.findall(rf"\b{group}=\[?([^\] ]+)", step.text)
         names += [(group, name) for value in values for name in value.split(",")]
     return [name for group, name in names if name not in members(group)]
-
-
-def files() -> dict[str, str]:
-    """What the documents tell to write under ./conf: blocks whose first line names their file."""
-    blocks = [
-        block
-        for document in DOCUMENTS
-        for block in re.findall(r"```yaml\n(# conf/.*?)```", document.read_text(), re.DOTALL)
-    ]
-    return {block.splitlines()[0].removeprefix("# "): block for block in blocks}
 
 
 def test_the_readme_opens_with_two_commands():
@@ -73,9 +66,6 @@ def test_every_run_in_the_documents_composes(command, files, tmp_path, monkeypat
     """Names and keys exist, and a budget that is shown allows what is shown; placeholders are filled in."""
     write(files, tmp_path)
     (tmp_path / "latencies.csv").write_text("ttft_s\n1\n")
-    for name, text in files().items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     compose_whole("a document", command)
 
