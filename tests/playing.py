@@ -16,11 +16,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import small_commands
 import stand_ins
 from documents import ROOT, Line, Session
 from shell_words import Step
 
 from harness.cli import main
+from harness.cli.parser import parse
 from harness.cli.play import experiment_and_overrides
 from harness.config import combinations, compose
 from harness.errors import UserError
@@ -83,7 +85,9 @@ def play(session: Session, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
             if step.is_harness:
                 if stand_ins.plays(step) and step.script is None:
                     compose_whole(line.where, step)
-                printed = _harness(line.where, stand_ins.small(step, api), stand_ins.allowed_exits(step), monkeypatch)
+                printed = _harness(
+                    line.where, small_commands.small(step, api), stand_ins.allowed_exits(step), monkeypatch
+                )
                 if step.writes:
                     with Path(step.writes).open("a" if step.appends else "w") as file:
                         file.write(printed)
@@ -93,10 +97,10 @@ def play(session: Session, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def compose_whole(where: str, step: Step) -> None:
     """Compose a run as it is shown, not small; a budget that is shown allows what is shown."""
-    name, overrides = experiment_and_overrides([word for word in step.words[2:] if not word.startswith("-")])
-    several = {"-m", "--multirun"} & set(step.words)
     try:
-        for combination in combinations(overrides) if several else [overrides]:
+        arguments = parse(step.words[1:])
+        name, overrides = experiment_and_overrides(arguments.words)
+        for combination in combinations(overrides) if arguments.multirun else [overrides]:
             experiment = compose(name, combination)
             assert check(experiment, confirm=None).requests > 0, f"{where}: {step.text!r} sends nothing"
     except UserError as error:
