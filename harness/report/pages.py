@@ -118,7 +118,7 @@ def _pages(folder: RunFolder, out: Path, data: Data, charts: Sequence[Chart], fi
         "figures": [figure for figure in figures if figure.name != Timeline.name],
         "timeline": next((figure for figure in figures if figure.name == Timeline.name), None),
         "explores": len(data.batches) > 0,
-        "explained": f"What is silent for over {STALL:g} times its cell's median time to first content is called a stall.",
+        "explained": f"What is silent for more than {STALL:g} times its cell's median time to first content, stalls.",
         "inline": short_tables(tables, MOST_ROWS),
         "told_apart": len(data.looks) <= _MOST_SWATCHES,
         "looks": {name: look.variable for name, look in data.looks.items()},

@@ -61,6 +61,7 @@ def test_values_that_do_not_fit_are_counted():
     assert fault.endswith(", … (36 values)")
 
 
+@pytest.mark.slow
 def test_a_cell_is_foreseen_as_it_is_played(tmp_path: Path):
     """The published strategies within a fifth of virtual time, over twenty trials: good for "about"."""
     words = ["trials=20", "workload.batches=2", "matrix.strategy=[article_10,restart_2]", f"out={tmp_path / 'run'}"]
