@@ -147,13 +147,13 @@ def known_steps(line: Line) -> list[Step]:
             found += [] if is_synopsis(step) else UNKNOWN.findall(step.text)
         elif step.words[0] not in BY_SHELL and why_not_run(step) is None:
             raise AssertionError(
-                f"{line.where}: no test runs {step.text!r}; give it a row in NOT_RUN of tests/stand_ins.py with the "
-                "reason, or add its program to BY_SHELL there"
+                f"{line.where}: no test runs {step.text!r}; give it a row in NOT_RUN of tests/docs/stand_ins.py with "
+                "the reason, or add its program to BY_SHELL there"
             )
     if found:
         raise AssertionError(
             f"{line.where}: {text!r} has a placeholder that no test fills in: {', '.join(found)}; "
-            "give it a row in PLACEHOLDERS of tests/stand_ins.py"
+            "give it a row in PLACEHOLDERS of tests/docs/stand_ins.py"
         )
     return known
 

@@ -42,7 +42,7 @@ def test_the_slowest_requests_stand_beside_their_attempts(shown):
 
 
 def test_what_is_stored_is_what_it_gives(shown):
-    """The numbers of its tables; after a change of results, `python tests/notebook.py` stores them anew."""
+    """The numbers of its tables; after a change of results, `python tests/docs/notebook.py` stores them anew."""
     stored = ["".join(output["data"]["text/plain"]) for cell in CODE for output in cell["outputs"]]
     assert [text.split() for text in stored] == [output["text/plain"].split() for output in shown if output]
 

@@ -54,18 +54,9 @@ def api():
         yield server.base_url
 
 
-#: Documents that are wrong as they stand, and how; whoever corrects one is told to take it away here.
-KNOWN_WRONG = {"docs/mock.md": "its test of a bad day asserts more than 60 s, and takes 60 s to the digit"}
-
-
 def named(found):
     """Sessions with their names."""
-    return [pytest.param(session, id=session.name, marks=wrong(session)) for session in found]
-
-
-def wrong(session):
-    """Expect a failure of what is known to be wrong."""
-    return [pytest.mark.xfail(reason=KNOWN_WRONG[session.name])] if session.name in KNOWN_WRONG else []
+    return [pytest.param(session, id=session.name) for session in found]
 
 
 @pytest.mark.slow
@@ -77,7 +68,7 @@ def test_the_blocks_of_a_document_run_in_their_order(guide, tmp_path, made, api,
 
 
 def distinct(found):
-    """Those that are not the same once they are small; tests/test_documents.py composes each as it stands."""
+    """Those that are not the same once they are small; tests/docs/test_documents.py composes each as it stands."""
     kept = {}
     for session in found:
         (line,) = session.lines

@@ -27,7 +27,7 @@ def commands() -> list[tuple[Step, Mapping[str, str]]]:
     for session in sessions():
         earlier = ""
         for line in session.lines:
-            # What is not known fails tests/test_documented_commands.py, with what to do about it.
+            # What is not known fails tests/docs/test_documented_commands.py, with what to do about it.
             with contextlib.suppress(AssertionError):
                 for step in stand_ins.known_steps(line) if line.language == "sh" else ():
                     made = any(name in earlier for name in own_names(step))

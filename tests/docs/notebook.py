@@ -1,4 +1,4 @@
-"""The notebook in docs/, run without Jupyter. `python tests/notebook.py` stores its outputs anew, where it is."""
+"""The notebook in docs/, run without Jupyter. `python tests/docs/notebook.py` stores its outputs anew, where it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.cli import main
 
-PATH = Path(__file__).parents[1] / "docs" / "run-folder.ipynb"
+PATH = Path(__file__).parents[2] / "docs" / "run-folder.ipynb"
 Output = dict[str, Any]
 
 

@@ -16,7 +16,7 @@ from shell_words import steps
 from harness.cli.commands import COMMANDS
 from harness.cli.hello import EXAMPLES, HELLO
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     *ROOT.glob("*.md"),
     *ROOT.glob("docs/*.md"),
