@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 _MOST_CELLS = 8
 #: Share by which a median time to first content is below that of the answer where the two are worth telling apart.
 _APART = 0.05
+#: Share of failed requests up to which that is a fact about answers.
+_FEW_FAIL = 0.01
 
 
 class _Tail(Chart):
@@ -98,8 +100,8 @@ class TtftTail(_Tail):
 
     @classmethod
     def applies(cls, data: Data) -> bool:
-        """For a few cells, where an answer takes longer than its first content does."""
-        pairs = [(cell["ttft_s"]["p50"], cell["latency_s"]["p50"]) for cell in data.cells]
-        return len(pairs) <= _MOST_CELLS and any(
-            first is not None and first < (1 - _APART) * all_ for first, all_ in pairs
-        )
+        """For a few cells, where an answer takes longer than its first content does; a failure has no answer at all."""
+        sound = [cell for cell in data.cells if cell["failed"] <= _FEW_FAIL * cell["requests"]]
+        pairs = [(cell["ttft_s"]["p50"], cell["latency_s"]["p50"]) for cell in sound]
+        apart = any(first is not None and first < (1 - _APART) * whole for first, whole in pairs)
+        return len(data.cells) <= _MOST_CELLS and apart

@@ -156,7 +156,7 @@
       ...size, x: x.scale, y: y.scale,
       marks: [
         ...x.marks, ...y.marks,
-        ...(floor ? [Plot.ruleY([floor], { stroke: "currentColor", strokeDasharray: "2 3" }), Plot.text([floor], { y: floor, text: () => `no stalls at all: ${seconds(floor)}`, frameAnchor: "right", dy: -8 })] : []),
+        ...(floor ? [Plot.ruleY([floor], { stroke: "currentColor", strokeDasharray: "2 3" }), Plot.text([floor], { y: floor, text: () => `no stalls at all: ${seconds(floor)}`, frameAnchor: "left", dx: 6, dy: -8 })] : []),
         Plot.line(front, { x: "extra_attempts_percent", y: "total_s", stroke: "currentColor", strokeOpacity: 0.35 }),
         Plot.ruleX(rows.filter((row) => row.low_s !== null), { x: "extra_attempts_percent", y1: "low_s", y2: "high_s", stroke: (row) => colour(row.cell), strokeOpacity: 0.7 }),
         Plot.dot(rows, { x: "extra_attempts_percent", y: "total_s", r: 6, fill: (row) => (row.fails_more ? "var(--page)" : colour(row.cell)), stroke: (row) => colour(row.cell), strokeWidth: 2 }),
