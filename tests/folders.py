@@ -79,4 +79,4 @@ def data(folder: RunFolder) -> Data:
     """What charts of a finished run draw from."""
     tables, summary = frames(folder), folder.summary()
     shown = worth_showing(tables.batches, summary, trial=0, most_attempts=10_000)
-    return Data(summary, tables.batches, tables.quantiles, timelines(folder, shown))
+    return Data(summary, tables.batches, tables.quantiles, timelines(folder, shown), first_seed=100)

@@ -46,8 +46,14 @@ def _speedup(base: Cell, cell: Cell) -> tuple[dict[str, Any], float | None]:
     ours = dict(zip(cell["seeds"], cell["total_s"]["per_trial"], strict=True))
     common = sorted(theirs.keys() & ours.keys())
     before, after = [theirs[s] for s in common], [ours[s] for s in common]
-    mean = cell["total_s"]["mean"]
-    found = {"mean": round(base["total_s"]["mean"] / mean, 9) if mean else None}
+    # What one of them lacks was, perhaps, the run's slowest trial: only what both have played is compared.
+    paired = bool(common) and theirs.keys() != ours.keys()
+    pair = (
+        (statistics.mean(before), statistics.mean(after))
+        if paired
+        else (base["total_s"]["mean"], cell["total_s"]["mean"])
+    )
+    found = {"mean": round(pair[0] / pair[1], 9) if pair[1] else None}
     ratio = statistics.log_ratio(before, after)
     if before == after and common:
         # An interval without width would say that no seed could ever tell them apart.

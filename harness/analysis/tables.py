@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,10 +58,22 @@ def load(folder: RunFolder, progress: Progress = nobody) -> Tables:
 
 
 def are_whole(folder: RunFolder) -> bool:
-    """Whether the Parquet tables were written after the last record."""
+    """Whether the Parquet tables are complete files, written after the last record."""
     written = [folder.path / f"{name}.parquet" for name in ("requests", "attempts")]
     records = (folder.path / RECORDS).stat().st_mtime_ns
-    return all(path.is_file() and path.stat().st_mtime_ns >= records for path in written)
+    return all(path.is_file() and path.stat().st_mtime_ns >= records and _is_complete(path) for path in written)
+
+
+def _is_complete(path: Path) -> bool:
+    """Whether a Parquet file has its end, which says what is in it."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        parquet.read_metadata(path)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def write(tables: Tables, folder: RunFolder) -> None:
@@ -68,7 +81,9 @@ def write(tables: Tables, folder: RunFolder) -> None:
     from pyarrow import parquet
 
     for name, table in (("requests", tables.requests), ("attempts", tables.attempts)):
-        parquet.write_table(table, folder.path / f"{name}.parquet")
+        partial = folder.path / f".{name}.parquet.partial"
+        parquet.write_table(table, partial)
+        partial.replace(folder.path / f"{name}.parquet")
 
 
 def read(lines: Iterable[Mapping[str, Any]]) -> Tables:

@@ -11,11 +11,12 @@ from harness.storage import TIMELINES, RunFolder
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Of batch and attempt, with their types; instants in seconds since the batch was released.
+#: Of batch and attempt, with their types: instants in seconds since the batch was released, and how many requests the
+#: batch consists `of`.
 _TYPES = {
     "cell": "str", "trial": "int64", "batch": "int64", "request": "int64", "attempt": "int64", "kind": "str",
     "outcome": "str", "won": "bool", "send_s": "float64", "first_content_s": "float64", "last_content_s": "float64",
-    "end_s": "float64",
+    "end_s": "float64", "of": "int64",
 }  # fmt: skip
 COLUMNS = tuple(_TYPES)
 
@@ -84,7 +85,9 @@ def timelines(folder: RunFolder, wanted: Sequence[Batch], most_requests: int = M
         path = folder.path / TIMELINES
         if not path.is_file():
             return _of_rows([])
-        return pd.read_csv(path, dtype={"cell": str}, keep_default_na=False, na_values={n: [""] for n in COLUMNS[8:]})
+        return pd.read_csv(
+            path, dtype={"cell": str}, keep_default_na=False, na_values={name: [""] for name in COLUMNS[8:12]}
+        )
     found = _of_tables(folder, wanted) if are_whole(folder) else _of_records(folder, wanted)
     return _slowest(found, most_requests).sort_values([*_KEYS, "request", "attempt"], kind="stable", ignore_index=True)
 
@@ -106,7 +109,8 @@ def _of_tables(folder: RunFolder, wanted: Sequence[Batch]) -> pd.DataFrame:
     requests = table("requests", [*_KEYS, "request", "outcome", "winner", "start_s"])
     columns = ["request", "attempt", "kind", "outcome", "send_s", "first_content_s", "last_content_s", "end_s"]
     attempts = table("attempts", [*_KEYS, *columns])
-    release = requests.groupby(_KEYS)["start_s"].min().rename("release_s").reset_index()
+    batches = requests.groupby(_KEYS)["start_s"]
+    release = batches.min().rename("release_s").to_frame().assign(of=batches.size()).reset_index()
     last = attempts.groupby([*_KEYS, "request"])["attempt"].max().rename("last").reset_index()
     about = requests.rename(columns={"outcome": "ended"}).merge(release, on=_KEYS).merge(last, on=[*_KEYS, "request"])
     merged = attempts.merge(about, on=[*_KEYS, "request"])
@@ -124,11 +128,10 @@ def _of_records(folder: RunFolder, wanted: Sequence[Batch]) -> pd.DataFrame:
     for line in folder.lines():
         if (line["cell"], line["trial"], line["batch"]) in chosen:
             lines[line["cell"], line["trial"], line["request"]] = line
-    release: dict[Batch, float] = {}
+    starts: dict[Batch, list[float]] = {}
     for line in lines.values():
-        batch = line["cell"], line["trial"], line["batch"]
-        release[batch] = min(line["start_s"], release.get(batch, line["start_s"]))
-    return _of_rows([row for line in lines.values() for row in _rows(line, release)])
+        starts.setdefault((line["cell"], line["trial"], line["batch"]), []).append(line["start_s"])
+    return _of_rows([row for line in lines.values() for row in _rows(line, starts)])
 
 
 def _of_rows(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
@@ -137,8 +140,9 @@ def _of_rows(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=pd.Index(COLUMNS)).astype(_TYPES)
 
 
-def _rows(line: Mapping[str, Any], release: Mapping[Batch, float]) -> Iterator[tuple[Any, ...]]:
+def _rows(line: Mapping[str, Any], starts: Mapping[Batch, Sequence[float]]) -> Iterator[tuple[Any, ...]]:
     batch = line["cell"], line["trial"], line["batch"]
+    release = min(starts[batch])
     answering = line.get("winner") or len(line["attempts"])
     for one in line["attempts"]:
         instants = (one["send_s"], one["first_content_s"], one["last_content_s"], one["end_s"])
@@ -149,7 +153,8 @@ def _rows(line: Mapping[str, Any], release: Mapping[Batch, float]) -> Iterator[t
             one["kind"],
             one["outcome"],
             line["outcome"] == "ok" and one["attempt"] == answering,
-            *(None if instant is None else round(instant - release[batch], 6) for instant in instants),
+            *(None if instant is None else round(instant - release, 6) for instant in instants),
+            len(starts[batch]),
         )
 
 

@@ -84,6 +84,9 @@ class Search:
     def _hedges(self, restarts: Iterable[Policy]) -> Iterator[Policy]:
         for whole in self._views():
             support = self._supports[whole]
+            if not support.size:
+                # Nothing is ever answered, sooner or later.
+                continue
             delays = _tried_times(self._latency.whole if whole else self._latency, _DELAY_SHARES, even=6)
             limits = {float(support[-1]), math.inf} if not self._latency.never else {float(support[-1])}
             for restart in restarts:

@@ -68,10 +68,10 @@ def play(experiment: Experiment, *, quiet: bool = False, export: str | None = No
     """
     from harness.cli.progress import progress, working
 
+    tell(text(experiment, columns(sys.stderr)), ESTIMATE)
     check(experiment, confirm=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
     check_target(experiment)
     folder = open_folder(experiment)
-    tell(text(experiment, columns(sys.stderr)), ESTIMATE)
     tell(f"run folder: {folder.path}", _STYLES)
     result = RunResult(stopped="the command ended before its time")
     try:

@@ -27,7 +27,8 @@ STYLE = Path(__file__).with_name("harness.mplstyle")
 class Data:
     """What a chart may draw from: the summary, the batches and the quantiles of a run, and attempts of a few batches.
 
-    `shown_trial` is the trial that charts of a single run show, `timelines` has the columns of analysis.timelines.
+    `shown_trial` is the trial that charts of a single run show, `timelines` has the columns of analysis.timelines, and
+    trial i has the seed `first_seed` + i.
     """
 
     summary: dict[str, Any]
@@ -35,6 +36,7 @@ class Data:
     quantiles: pd.DataFrame
     timelines: pd.DataFrame
     shown_trial: int = 0
+    first_seed: int = 0
 
     @property
     def cells(self) -> list[dict[str, Any]]:
@@ -42,10 +44,16 @@ class Data:
         return [cell for cell in self.summary["cells"] if cell["total_s"]["per_trial"]]
 
     @property
+    def comparable(self) -> set[str]:
+        """The reference and what is compared with it: cells behind the same server, of which a title may name two."""
+        reference = self.summary["reference"]
+        found = {c["cell"] for c in self.cells if c["speedup"].get("reference", reference) == reference}
+        return found or {cell["cell"] for cell in self.cells}
+
+    @property
     def shown_seed(self) -> int:
         """The seed of the shown trial: seeds count up with trials."""
-        first = self.cells[0]
-        return int(first["seeds"][0]) + self.shown_trial
+        return self.first_seed + self.shown_trial
 
     def but_fails(self, name: str) -> str:
         """What a title adds in praise of a cell that fails more than the reference: whoever gives up is soon done."""
@@ -191,4 +199,14 @@ def whiskers(ax: Axes, x: Sequence[float], intervals: Sequence[Sequence[float] |
     """Vertical 95 % intervals, where there are any."""
     for at, interval in zip(x, intervals, strict=True):
         if interval is not None:
-            ax.plot([at, at], [max(interval[0], 1e-9), interval[1]], color=colour, lw=1.2, alpha=0.7, zorder=2)
+            stroke(ax, (at, at), interval, color=colour, lw=1.2, alpha=0.7, zorder=2)
+
+
+def stroke(ax: Axes, x: Sequence[float], y: Sequence[float], **style: Any) -> None:
+    """A line whose ends may lie below zero, for which a logarithmic axis has no place: it runs out of the picture."""
+    from matplotlib.lines import Line2D
+
+    # An artist of its own does not stretch the axes; its ends above zero do.
+    ax.add_artist(Line2D([max(value, 1e-9) for value in x], [max(value, 1e-9) for value in y], **style))
+    ax.update_datalim([point for point in zip(x, y, strict=True) if min(point) >= 0])
+    ax.autoscale_view()

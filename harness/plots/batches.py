@@ -23,28 +23,35 @@ class BatchTimings(Chart):
     @classmethod
     def applies(cls, data: Data) -> bool:
         """For a few cells of a few batches each."""
-        return len(data.cells) <= _MOST_CELLS and data.batches["batch"].max() < _MOST_BATCHES
+        return (
+            data.shown_trial in set(data.batches["trial"])
+            and len(data.cells) <= _MOST_CELLS
+            and data.batches["batch"].max() < _MOST_BATCHES
+        )
 
     def prepare(self, data: Data) -> None:
-        """One list of makespans per cell, in the order of the batches."""
+        """Makespans by batch for each cell; a cell that lacks a batch has none for it."""
         shown = data.batches[data.batches["trial"] == data.shown_trial]
-        self.makespans: dict[str, list[float]] = {
-            cell["cell"]: shown[shown["cell"] == cell["cell"]].sort_values("batch")["makespan_s"].tolist()
-            for cell in data.cells
-        }
-        self.makespans = {name: values for name, values in self.makespans.items() if values}
+        self.makespans: dict[str, dict[int, float]] = {}
+        for cell in data.cells:
+            own = shown[shown["cell"] == cell["cell"]].sort_values("batch")
+            if len(own):
+                self.makespans[cell["cell"]] = dict(zip(own["batch"].tolist(), own["makespan_s"].tolist(), strict=True))
         self.reference = data.summary["reference"]
         self.looks = data.looks
         self.but_fails = data.but_fails
         self.seed, self.trial = data.shown_seed, data.shown_trial
+        self.alone = data.batches["trial"].nunique() == 1
+        self.comparable = data.comparable
 
     @property
     def title(self) -> str:
         """The slowest batch of the reference, and of the quickest cell."""
-        worst = {name: max(values) for name, values in self.makespans.items()}
-        best = min(worst, key=lambda name: worst[name])
-        text = f"The slowest batch took {seconds(worst.get(self.reference, max(worst.values())))}"
-        if best != self.reference and self.reference in worst:
+        worst = {name: max(values.values()) for name, values in self.makespans.items()}
+        best = min((name for name in worst if name in self.comparable), key=lambda name: worst[name], default=None)
+        where = "The" if self.alone else f"In trial {self.trial} the"
+        text = f"{where} slowest batch took {seconds(worst.get(self.reference, max(worst.values())))}"
+        if best is not None and best != self.reference and self.reference in worst:
             text += f" with {self.reference}, {seconds(worst[best])} with {best}{self.but_fails(best)}"
         return text
 
@@ -53,22 +60,21 @@ class BatchTimings(Chart):
         return [
             (name, self.trial, batch, value)
             for name, values in self.makespans.items()
-            for batch, value in enumerate(values)
+            for batch, value in values.items()
         ]
 
     def draw(self, figure: Figure) -> None:
         """Grouped bars on a logarithmic axis, so that 600 s and 10 s can both be read."""
         ax = figure.subplots()
         width = 0.82 / max(1, len(self.makespans))
-        count = max(map(len, self.makespans.values()))
+        count = max(max(values) for values in self.makespans.values()) + 1
         for place, (name, values) in enumerate(self.makespans.items()):
-            x = [batch + 1 + (place - (len(self.makespans) - 1) / 2) * width for batch in range(len(values))]
-            ax.bar(
-                x, values, width * 0.92, color=self.looks[name].colour, label=f"{name}: {seconds(sum(values))} in all"
-            )
+            x = [batch + 1 + (place - (len(self.makespans) - 1) / 2) * width for batch in values]
+            label = f"{name}: {seconds(sum(values.values()))} in all"
+            ax.bar(x, list(values.values()), width * 0.92, color=self.looks[name].colour, label=label)
         ax.set_yscale("log")
-        low = min(min(values) for values in self.makespans.values())
-        high = max(max(values) for values in self.makespans.values())
+        low = min(min(values.values()) for values in self.makespans.values())
+        high = max(max(values.values()) for values in self.makespans.values())
         ax.set_ylim(low * 0.6 if low > 0 else None, high * 1.3 if high > 0 else None)
         log_seconds(ax.yaxis)
         ax.set_xticks(range(1, count + 1))

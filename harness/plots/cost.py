@@ -30,6 +30,13 @@ class _Point:
     interval: list[float] | None
     fails: bool
     best: bool
+    #: Whether it may be no quicker than the reference, for all that is known.
+    doubtful: bool
+
+    @property
+    def shown(self) -> float:
+        """Extra attempts in per cent, as a logarithmic axis can show them."""
+        return max(_LEAST, self.extra)
 
 
 class CostAndSpeed(Chart):
@@ -44,7 +51,7 @@ class CostAndSpeed(Chart):
     def applies(cls, data: Data) -> bool:
         """For cells behind one server that differ in load."""
         loads = [cell["load"] for cell in data.cells]
-        one_server = len({cell["profile"] for cell in data.cells}) == 1
+        one_server = len({cell["profile"] for cell in data.cells}) == 1 and len(data.comparable) == len(data.cells)
         return (
             one_server
             and not data.is_sweep
@@ -60,11 +67,12 @@ class CostAndSpeed(Chart):
         self.points = [
             _Point(
                 cell["cell"],
-                max(_LEAST, 100 * (cell["load"] - 1)),
+                100 * (cell["load"] - 1),
                 cell["total_s"]["mean"],
                 cell["total_s"]["ci95"],
                 cell["failed"] / cell["requests"] > allowed,
                 _unbeaten(cell, sound) and cell["failed"] / cell["requests"] <= allowed,
+                cell["speedup"]["significant"] is False,
             )
             for cell in data.cells
         ]
@@ -77,8 +85,10 @@ class CostAndSpeed(Chart):
     def title(self) -> str:
         """The quickest of those that answer, and its price."""
         best = min((p for p in self.points if p.best), key=lambda p: p.total)
-        if best.name == self.reference:
-            return f"Nothing that answers as much is quicker than {best.name}: {seconds(best.total)}"
+        base = next((p for p in self.points if p.name == self.reference), best)
+        if best is base or best.doubtful:
+            surely = "" if best is base else " surely"
+            return f"Nothing that answers as much is{surely} quicker than {base.name}: {seconds(base.total)}"
         price = "hardly any extra attempt" if best.extra <= _LEAST else f"{best.extra:.1f} % more attempts"
         return f"{best.name}: {seconds(best.total)} for {price}"
 
@@ -92,12 +102,12 @@ class CostAndSpeed(Chart):
         """Both axes logarithmic; empty dots fail more requests than the reference."""
         ax = figure.subplots()
         front = sorted((p for p in self.points if p.best), key=lambda p: p.extra)
-        ax.plot([p.extra for p in front], [p.total for p in front], color="#BBBBBB", lw=1.2, zorder=1)
+        ax.plot([p.shown for p in front], [p.total for p in front], color="#BBBBBB", lw=1.2, zorder=1)
         for point in self.points:
             colour = self.looks[point.name].colour
-            whiskers(ax, [point.extra], [point.interval], colour)
+            whiskers(ax, [point.shown], [point.interval], colour)
             face = "white" if point.fails else colour
-            ax.scatter([point.extra], [point.total], s=48, facecolor=face, edgecolor=colour, lw=1.6, zorder=3)
+            ax.scatter([point.shown], [point.total], s=48, facecolor=face, edgecolor=colour, lw=1.6, zorder=3)
         if self.floor:
             ax.axhline(self.floor, color="#5A5A5A", lw=1, ls=":")
             ax.annotate(
@@ -114,7 +124,7 @@ class CostAndSpeed(Chart):
         ax.set_yscale("log")
         log_seconds(ax.xaxis)
         log_seconds(ax.yaxis)
-        ax.set_xlim(_LEAST * 0.8, max(2.0, 1.6 * max(p.extra for p in self.points)))
+        ax.set_xlim(_LEAST * 0.8, max(2.0, 1.6 * max(p.shown for p in self.points)))
         self._name(ax)
         ax.set_xlabel(f"attempts beyond one a request, % (log; {_LEAST:g} stands for less too)")
         ax.set_ylabel("mean total of a trial, s (log)")
@@ -123,11 +133,11 @@ class CostAndSpeed(Chart):
         """A label for each dot in a column beside the axes, in order of their totals, tied to its dot."""
         to_axes = ax.transScale + ax.transLimits
         points = sorted(self.points, key=lambda p: p.total)
-        heights = spread([float(to_axes.transform((p.extra, p.total))[1]) for p in points], _LINE / (72 * self.size[1]))
+        heights = spread([float(to_axes.transform((p.shown, p.total))[1]) for p in points], _LINE / (72 * self.size[1]))
         for point, height in zip(points, heights, strict=True):
             ax.annotate(
                 point.name + (" (fails more)" if point.fails else ""),
-                (point.extra, point.total),
+                (point.shown, point.total),
                 xytext=(1.06, height),
                 textcoords="axes fraction",
                 va="center",

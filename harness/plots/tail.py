@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_CELLS = 8
+#: One in so many requests, and the quantile that says how slow it is.
+_RARE = ((1000, "p999"), (100, "p99"), (10, "p90"))
 #: Share by which a median time to first content is below that of the answer where the two are worth telling apart.
 _APART = 0.05
 #: Share of failed requests up to which that is a fact about answers.
@@ -21,6 +23,7 @@ class _Tail(Chart):
 
     quantity: ClassVar[str]
     verb: ClassVar[str]
+    worst: ClassVar[str]
     label: ClassVar[str]
 
     def prepare(self, data: Data) -> None:
@@ -32,19 +35,24 @@ class _Tail(Chart):
             # A tail beyond one request in all would be drawn from nothing.
             rows = rows[(1 - rows["probability"]) * cell["requests"] >= 1]
             self.curves[cell["cell"]] = (rows["seconds"].tolist(), (1 - rows["probability"]).tolist())
-        known = {cell["cell"]: cell[self.quantity]["p999"] for cell in data.cells}
-        self.p999 = {name: value for name, value in known.items() if value is not None}
+        named = [cell for cell in data.cells if cell["cell"] in data.comparable]
+        fewest = min(cell["requests"] for cell in named)
+        # Of what is rarer than one request nothing is known.
+        self.rare, quantile = next((one for one in _RARE if fewest >= one[0]), (0, "max"))
+        known = {cell["cell"]: cell[self.quantity][quantile] for cell in named}
+        self.slow = {name: value for name, value in known.items() if value is not None}
         self.reference = data.summary["reference"]
         self.looks = data.looks
         self.but_fails = data.but_fails
 
     @property
     def title(self) -> str:
-        """The slowest 0.1 % of the reference and of the quickest cell."""
-        best = min(self.p999, key=lambda name: self.p999[name])
-        base = self.reference if self.reference in self.p999 else best
-        text = f"1 request in 1,000 {self.verb} {seconds(self.p999[base])} with {base}"
-        return text if best == base else f"{text}, {seconds(self.p999[best])} with {best}{self.but_fails(best)}"
+        """The slowest of the reference and of the quickest cell, as rare as there are requests to know it."""
+        best = min(self.slow, key=lambda name: self.slow[name])
+        base = self.reference if self.reference in self.slow else best
+        whose = f"1 request in {self.rare:,} {self.verb}" if self.rare else f"The slowest request {self.worst}"
+        text = f"{whose} {seconds(self.slow[base])} with {base}"
+        return text if best == base else f"{text}, {seconds(self.slow[best])} with {best}{self.but_fails(best)}"
 
     def rows(self) -> list[tuple[Any, ...]]:
         """A row per step of each line."""
@@ -80,7 +88,7 @@ class LatencyTail(_Tail):
     name = "latency_tail"
     place = 2
     columns = ("cell", "latency_s", "share_slower")
-    quantity, verb = "latency_s", "takes longer than"
+    quantity, verb, worst = "latency_s", "takes longer than", "took"
     label = "latency of a request, retries included, s (log)"
 
     @classmethod
@@ -95,7 +103,7 @@ class TtftTail(_Tail):
     name = "ttft_tail"
     place = 2
     columns = ("cell", "ttft_s", "share_slower")
-    quantity, verb = "ttft_s", "waits for its first content for more than"
+    quantity, verb, worst = "ttft_s", "waits for its first content for more than", "waited for its first content for"
     label = "time to first content of a request, retries included, s (log)"
 
     @classmethod

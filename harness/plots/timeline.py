@@ -102,7 +102,7 @@ class Timeline(Chart):
         if log:
             axes[-1].set_xscale("log")
             log_seconds(axes[-1].xaxis)
-        axes[-1].set_xlim(start, ends[-1] * (1.15 if log else 1.02))
+        axes[-1].set_xlim(start, (ends[-1] or 1.0) * (1.15 if log else 1.02))
         axes[-1].set_xlabel(f"time since the batch was released, s{' (log)' if log else ''}")
         seen = {part for one in self.panels for part in one.parts["part"]}
         handles: list[Any] = [
@@ -140,13 +140,6 @@ def _draw(ax: Axes, one: Panel, start: float) -> None:
     ax.set_yticks([])
     ax.set_ylim(-0.8, len(one.ends) - 0.2)
     ax.grid(axis="y", visible=False)
-
-
-def batch_sizes(data: Data) -> dict[str, int]:
-    """How many requests a batch of each cell has: of a window, all of a trial."""
-    counts = data.batches["cell"].value_counts()
-    cells = [cell for cell in data.summary["cells"] if cell["cell"] in counts.index]
-    return {cell["cell"]: math.ceil(cell["requests"] / counts[cell["cell"]]) for cell in cells}
 
 
 def patience_s(data: Data) -> dict[str, float]:
@@ -203,9 +196,9 @@ def _panel(timelines: pd.DataFrame, cell: str, trial: int, batch: int, *, patien
 def _pair(data: Data) -> list[tuple[str, int, int]]:
     """The slowest known batch of the reference, and the same batch of the quickest cell that answers as much."""
     known = data.timelines[data.timelines["trial"] == data.shown_trial]
-    sizes = known.groupby(["cell", "batch"])["request"].nunique()
-    whole = sizes.index.get_level_values("cell").map(batch_sizes(data))
-    shown = sizes[(sizes > 1) & (sizes <= _MOST_ROWS) & (sizes == whole)]
+    found = known.groupby(["cell", "batch"])
+    sizes = found["request"].nunique()
+    shown = sizes[(sizes > 1) & (sizes <= _MOST_ROWS) & (sizes == found["of"].first())]
     if not len(shown):
         return []
     with_batches = set(shown.index.get_level_values("cell"))

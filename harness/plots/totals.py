@@ -5,22 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.plots.base import Chart, Data, log_seconds, seconds
+from harness.plots.base import Chart, Data, log_seconds, seconds, stroke
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Beyond them there is the table, and for most sweeps a chart of their own.
 _MOST_CELLS, _MOST_OF_A_SWEEP = 20, 8
+#: A factor below this is no difference worth a title.
+_SAME = 1.05
 
 
 @dataclass(frozen=True)
 class _Row:
     name: str
+    seeds: list[int]
     totals: list[float]
     mean: float
     interval: list[float] | None
     label: str
+    speedup: dict[str, Any]
 
 
 class TotalsAndSpeedup(Chart):
@@ -28,7 +32,7 @@ class TotalsAndSpeedup(Chart):
 
     name = "totals"
     place = 4
-    columns = ("cell", "trial", "total_s")
+    columns = ("cell", "seed", "total_s")
 
     @classmethod
     def applies(cls, data: Data) -> bool:
@@ -40,32 +44,37 @@ class TotalsAndSpeedup(Chart):
         self.bars = [
             _Row(
                 cell["cell"],
+                cell["seeds"],
                 cell["total_s"]["per_trial"],
                 cell["total_s"]["mean"],
                 cell["total_s"]["ci95"],
                 _label(cell, data.summary["reference"]),
+                cell["speedup"],
             )
             for cell in data.cells
         ]
         self.reference = data.summary["reference"]
         self.looks = data.looks
         self.but_fails = data.but_fails
+        self.comparable = data.comparable
         self.size = (8.0, 1.5 + 0.42 * len(self.bars))  # type: ignore[misc]  # as tall as this run has cells
 
     @property
     def title(self) -> str:
         """The quickest cell against the reference."""
-        best = min(self.bars, key=lambda row: row.mean)
+        best = min((row for row in self.bars if row.name in self.comparable), key=lambda row: row.mean)
         base = next((row for row in self.bars if row.name == self.reference), None)
-        if base is None or best is base or best.mean == 0:
+        factor = best.speedup["mean"]
+        if base is None or best is base or not factor:
             return f"{best.name}: {seconds(best.mean)} on average"
-        trials = len(best.totals)
-        factor = f"{base.mean / best.mean:.1f}x faster than {base.name}"
-        return f"{best.name} is {factor}{self.but_fails(best.name)} ({trials} trial{'s' * (trials != 1)})"
+        trials = len(set(best.seeds) & set(base.seeds))
+        doubt = ", which is not significant" if best.speedup["significant"] is False else ""
+        words = f"{factor:.1f}x faster than {base.name}{doubt}" if factor >= _SAME else f"about as fast as {base.name}"
+        return f"{best.name} is {words}{self.but_fails(best.name)} ({trials} trial{'s' * (trials != 1)})"
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """A row per small dot; trials count from 0."""
-        return [(row.name, trial, total) for row in self.bars for trial, total in enumerate(row.totals)]
+        """A row per small dot."""
+        return [(row.name, *found) for row in self.bars for found in zip(row.seeds, row.totals, strict=True)]
 
     def draw(self, figure: Figure) -> None:
         """Rows from top to bottom, totals on a logarithmic axis."""
@@ -77,7 +86,7 @@ class TotalsAndSpeedup(Chart):
             alpha = max(0.12, min(0.6, 12 / max(1, len(row.totals))))
             ax.scatter(row.totals, spread, s=14, color=colour, alpha=alpha, lw=0)
             if row.interval is not None:
-                ax.plot([max(row.interval[0], 0.1), row.interval[1]], [place, place], color=colour, lw=3, alpha=0.85)
+                stroke(ax, row.interval, (place, place), color=colour, lw=3, alpha=0.85)
             ax.scatter([row.mean], [place], s=62, color=colour, edgecolor="white", lw=1.2, zorder=3)
             ax.annotate(
                 row.label, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color="#333333"

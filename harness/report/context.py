@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,6 @@ def context_of(
     manifest: Mapping[str, Any], summary: Mapping[str, Any], batches: pd.DataFrame, tables: Tables
 ) -> dict[str, Any]:
     """Everything that both pages say beside the figures."""
-    trials = sorted({cell["trials"] for cell in summary["cells"]})
     notes = [f"{note['message']}. {note['advice'][0].upper()}{note['advice'][1:]}." for note in summary["warnings"]]
     given_up = manifest.get("failed_cells", {})
     return {
@@ -57,9 +57,10 @@ def context_of(
         "tables": tables,
         "doubts": doubts(summary),
         "why_no_bounds": why_no_bounds(summary),
+        "mock": all(cell["target"] == "mock" for cell in summary["cells"]),
         "warnings": [*notes, *(f"{cell} was given up: {reason}" for cell, reason in given_up.items())],
         "provenance": _provenance(manifest, summary),
-        "command": f"harness run {summary['experiment']} trials={trials[-1]}" if trials else "",
+        "command": _again(manifest, summary),
     }
 
 
@@ -84,6 +85,15 @@ def unfinished(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
 def _headed(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     """A table, or nothing where there is no row."""
     return [header, *rows] if rows else []
+
+
+def _again(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """The command that plays the same anew; of published results, which keep no command, that of their experiment."""
+    if "command" in manifest:
+        words = shlex.split(manifest["command"])
+        return shlex.join(word for word in words if not word.startswith(("out=", "resume=")))
+    trials = max((cell["trials"] for cell in summary["cells"]), default=0)
+    return f"harness run {summary['experiment']} trials={trials}" if trials else ""
 
 
 def _provenance(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> list[tuple[str, str]]:

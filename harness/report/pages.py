@@ -20,7 +20,7 @@ from harness.progress import Progress, nobody, part
 from harness.report.context import MOST_ROWS, MOST_ROWS_OF_MARKDOWN, context_of, short_tables, tables_of
 from harness.report.payload import MOST_ATTEMPTS, payload
 from harness.report.published import most_alike
-from harness.report.tables import markdown
+from harness.report.tables import as_markdown, markdown
 from harness.storage import RunFolder
 
 _ASSETS = Path(__file__).with_name("assets")
@@ -93,7 +93,9 @@ def _data(folder: RunFolder, summary: dict[str, Any], trial: int | None) -> Data
         there = f"0 to {known[-1]}" if known else "none yet"
         raise UserError(f"no trial {trial} in {folder.path}; there are {there}")
     wanted = worth_showing(tables.batches, summary, trial=shown, most_attempts=MOST_ATTEMPTS)
-    return Data(summary, tables.batches, tables.quantiles, timelines(folder, wanted), shown_trial=shown)
+    first_seed = (folder.manifest().get("seeds") or [0])[0]
+    attempts = timelines(folder, wanted)
+    return Data(summary, tables.batches, tables.quantiles, attempts, shown_trial=shown, first_seed=first_seed)
 
 
 def _figure(chart: Chart, folder: Path) -> _Figure:
@@ -118,7 +120,10 @@ def _pages(folder: RunFolder, out: Path, data: Data, charts: Sequence[Chart], fi
         "figures": [figure for figure in figures if figure.name != Timeline.name],
         "timeline": next((figure for figure in figures if figure.name == Timeline.name), None),
         "explores": len(data.batches) > 0,
-        "explained": f"What is silent for more than {STALL:g} times its cell's median time to first content, stalls.",
+        "explained": (
+            f"What is silent for more than {STALL:g} times its cell's median time to first content stalls: before its "
+            "first content, or after its last; silence between the two is not on record."
+        ),
         "inline": short_tables(tables, MOST_ROWS),
         "told_apart": len(data.looks) <= _MOST_SWATCHES,
         "looks": {name: look.variable for name, look in data.looks.items()},
@@ -168,6 +173,7 @@ def _rendered(template: str, context: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["markdown_table"] = markdown
+    environment.filters["text"] = as_markdown
     return environment.get_template(template).render(context).lstrip()
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.plots import Chart, Data, Timeline
 from harness.plots.looks import DASHES
-from harness.plots.timeline import PARTS, batch_sizes, parts_of, patience_s
+from harness.plots.timeline import PARTS, parts_of, patience_s
 
 #: Attempts for which the page has room: about two thirds of a megabyte.
 MOST_ATTEMPTS = 20_000
@@ -27,7 +27,7 @@ def payload(data: Data, figures: Sequence[Chart]) -> dict[str, Any]:
         "reference": data.summary["reference"],
         "trial": data.shown_trial,
         "beside": _beside(figures),
-        "cells": [_cell(cell, data, batch_sizes(data), patience_s(data)) for cell in data.summary["cells"]],
+        "cells": [_cell(cell, data, patience_s(data)) for cell in data.summary["cells"]],
         "figures": {chart.name: _columns(chart) for chart in figures},
         "batches": batches_shown(data),
         "timelines": _timelines(data),
@@ -40,7 +40,7 @@ def _beside(figures: Sequence[Chart]) -> str | None:
     return found[-1] if found else None
 
 
-def _cell(cell: dict[str, Any], data: Data, sizes: Mapping[str, int], patience: Mapping[str, float]) -> dict[str, Any]:
+def _cell(cell: dict[str, Any], data: Data, patience: Mapping[str, float]) -> dict[str, Any]:
     look = data.looks[cell["cell"]]
     total, speedup = cell["total_s"], cell["speedup"]
     return {
@@ -57,7 +57,6 @@ def _cell(cell: dict[str, Any], data: Data, sizes: Mapping[str, int], patience: 
         "load": _rounded(cell["load"]),
         "trials": cell["trials"],
         "patience_s": _rounded(patience[cell["cell"]]),
-        "batch_requests": sizes.get(cell["cell"], 0),
     }
 
 
@@ -100,7 +99,7 @@ def _timelines(data: Data) -> dict[str, Any]:
         part=parts["part"].map(list(PARTS).index), from_s=_ms(parts["from_s"]), to_s=_ms(parts["to_s"])
     )
     coded_lost = lost.assign(outcome=lost["outcome"].map(outcomes.index), end_s=_ms(lost["end_s"]))
-    batches: dict[str, dict[str, list[int]]] = {}
+    batches: dict[str, dict[str, Any]] = {}
     for kind, frame, columns in (
         ("parts", coded, ["request", "attempt", "lane", "part", "from_s", "to_s"]),
         ("lost", coded_lost, ["request", "attempt", "lane", "outcome", "end_s"]),
@@ -108,6 +107,10 @@ def _timelines(data: Data) -> dict[str, Any]:
         for (cell, trial, batch), own in frame.groupby(["cell", "trial", "batch"], sort=False):
             known = batches.setdefault(f"{trial} {batch} {cell}", {"parts": [], "lost": []})
             known[kind] = own[columns].to_numpy(dtype=int).ravel().tolist()
+    sizes = data.timelines.groupby(["cell", "trial", "batch"])["of"].first().reset_index()
+    for cell, trial, batch, of in sizes.itertuples(index=False, name=None):
+        # A batch that took no time at all has neither parts nor losses.
+        batches.setdefault(f"{trial} {batch} {cell}", {"parts": [], "lost": []})["of"] = int(of)
     return {
         "parts": [text for text, _ in PARTS.values()],
         "kinds": list(PARTS),

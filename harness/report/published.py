@@ -27,16 +27,26 @@ class Likeness:
     factor: float
 
 
+def published_totals(summary: Mapping[str, Any]) -> dict[str, float]:
+    """What was published for a run, by cell: nothing unless it plays the same requests, at their own pace."""
+    same = summary["time_scale"] == 1 and all(
+        cell["workload"] == "10x100" and (cell["profile"] == "article" or cell["target"] != "mock")
+        for cell in summary["cells"]
+    )
+    return PUBLISHED_TOTALS.get(summary["experiment"], {}) if same else {}
+
+
 def most_alike(summary: Mapping[str, Any]) -> Likeness | None:
     """The trial most like the published run; None where nothing was published for this experiment.
 
     Nearness is the largest absolute difference of logarithms over the cells, so that 10 % too much and 10 % too little
     weigh the same.
     """
-    published = PUBLISHED_TOTALS.get(summary["experiment"], {})
+    published = published_totals(summary)
     cells = {cell["cell"]: cell for cell in summary["cells"] if cell["cell"] in published}
     if not published or set(cells) != set(published):
         return None
+    first = min(seed for cell in cells.values() for seed in cell["seeds"])
     seeds = set.intersection(*(set(cell["seeds"]) for cell in cells.values()))
     best: Likeness | None = None
     for seed in sorted(seeds):
@@ -45,8 +55,7 @@ def most_alike(summary: Mapping[str, Any]) -> Likeness | None:
             continue
         factor = math.exp(max(abs(math.log(totals[name] / published[name])) for name in published))
         if best is None or factor < best.factor:
-            trial = cells[next(iter(cells))]["seeds"].index(seed)
-            best = Likeness(trial, seed, totals, factor)
+            best = Likeness(seed - first, seed, totals, factor)
     return best
 
 

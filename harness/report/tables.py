@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,8 +77,8 @@ def _row(cell: Mapping[str, Any], reference: str) -> Row:
     own = cell["cell"] == speedup.get("reference", reference)
     return (
         cell["cell"],
-        number(total["mean"], 1),
-        interval(total["ci95"], 1),
+        total_text(total),
+        total_interval(total),
         "1 (reference)" if own else times(speedup),
         "-" if own else interval(speedup["ci95"], 2),
         f"{cell['failed']}/{cell['requests']}",
@@ -86,7 +87,7 @@ def _row(cell: Mapping[str, Any], reference: str) -> Row:
         f"{cell['goodput']:.1%}",
         number(cell["ttft_s"]["p50"], 2),
         number(cell["ttft_s"]["p99"], 2),
-        number(cell["batch_s"]["max"], 1),
+        seconds_text(cell["batch_s"]["max"]),
     )
 
 
@@ -146,9 +147,8 @@ def bound_rows(summary: Mapping[str, Any]) -> list[Row]:
         bounds, total = cell.get("bounds"), cell["total_s"]["mean"]
         if bounds and bounds["source"]:
             best = [bounds["best_restart"], bounds["best_within"].get("0.05"), bounds["best_within"].get("0.1")]
-            rows.append(
-                (cell["cell"], number(total, 1), number(bounds["no_stall_s"], 1), *map(_best, best), _distance(cell))
-            )
+            means = seconds_text(total), seconds_text(bounds["no_stall_s"])
+            rows.append((cell["cell"], *means, *map(_best, best), _distance(cell)))
     return rows
 
 
@@ -173,12 +173,33 @@ def why_no_bounds(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _best(best: Mapping[str, Any] | None) -> str:
-    return "-" if best is None else number(best["total_s"], 1)
+    return "-" if best is None else seconds_text(best["total_s"])
 
 
 def number(value: float | None, digits: int) -> str:
     """A number with fixed digits, or a dash."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def digits_of(value: float) -> int:
+    """Decimals that three significant digits of a time take, with one at least."""
+    return 1 if value >= 10 else 2 if value >= 1 else 3
+
+
+def seconds_text(value: float | None) -> str:
+    """A time in seconds to three significant digits or a tenth of a second, or a dash."""
+    return "-" if value is None else number(value, digits_of(value))
+
+
+def total_text(total: Mapping[str, Any]) -> str:
+    """The mean of totals."""
+    return seconds_text(total["mean"])
+
+
+def total_interval(total: Mapping[str, Any]) -> str:
+    """The interval of the mean of totals, to the digits of the mean; no total is below zero."""
+    pair = total["ci95"]
+    return "-" if pair is None else interval([max(0.0, pair[0]), pair[1]], digits_of(total["mean"]))
 
 
 def interval(pair: Sequence[float] | None, digits: int) -> str:
@@ -195,10 +216,15 @@ def times(speedup: Mapping[str, Any]) -> str:
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; the first row is its header."""
-    escaped = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    escaped = [[as_markdown(cell) for cell in row] for row in rows]
     header, *body = escaped
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def as_markdown(text: str) -> str:
+    """Text that a name can be part of, as Markdown that says the same: one line, no markup, no bars of a table."""
+    return re.sub(r"([\\`*<|])", r"\\\1", " ".join(text.split())).replace("](", "]\\(")
 
 
 def plain(rows: Sequence[Sequence[str]], *, left: frozenset[int] = frozenset({0})) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.analysis.quickest import Quickest, Ratio, quickest
 from harness.report.published import published_summary
-from harness.report.tables import HEADER, headline_rows, interval, number, plain
+from harness.report.tables import HEADER, digits_of, headline_rows, interval, number, plain, total_interval, total_text
 from harness.report.verdict import verdict
 
 #: Cells that are shown with their range, and compared with the quickest one. More are a table.
@@ -91,8 +91,8 @@ def _row(cell: Mapping[str, Any]) -> tuple[str, ...]:
     total = cell["total_s"]
     return (
         cell["cell"],
-        number(total["mean"], 1),
-        interval(total["ci95"], 1),
+        total_text(total),
+        total_interval(total),
         _range(total["per_trial"]),
         f"{cell['failed']}/{cell['requests']}",
         number(cell["load"], 3),
@@ -102,14 +102,17 @@ def _row(cell: Mapping[str, Any]) -> tuple[str, ...]:
 def _stacked(cell: Mapping[str, Any]) -> list[str]:
     """A cell for a narrow terminal: its name, and its figures below."""
     total = cell["total_s"]
-    known = f" {interval(total['ci95'], 1)}" if total["ci95"] else ""
+    known = f" {total_interval(total)}" if total["ci95"] else ""
     spread = f", {_range(total['per_trial'])}" if len(total["per_trial"]) > 1 else ""
-    figures = f"  {number(total['mean'], 1)} s{known}{spread}"
+    figures = f"  {total_text(total)} s{known}{spread}"
     return [cell["cell"], f"{figures}, {cell['failed']}/{cell['requests']} failed, load {number(cell['load'], 3)}"]
 
 
 def _range(totals: Sequence[float]) -> str:
-    return f"{min(totals):.1f} … {max(totals):.1f}" if len(totals) > 1 else "-"
+    if len(totals) < 2:
+        return "-"
+    digits = digits_of(max(totals))
+    return f"{min(totals):.{digits}f} … {max(totals):.{digits}f}"
 
 
 def _summary(found: Sequence[Quickest]) -> str:

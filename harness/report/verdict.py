@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from harness.analysis.effects import Standing, ranked, standings
 from harness.analysis.statistics import FEWEST_FOR_RATIO, mean
-from harness.report.published import PUBLISHED_TOTALS, SOURCE, most_alike
-from harness.report.tables import interval, number
+from harness.plots.base import seconds
+from harness.report.published import SOURCE, most_alike, published_totals
+from harness.report.tables import interval
 
 #: A batch that takes longer than this had a request that was never answered, and waited for the SDK's 600 s.
 NEVER_ANSWERED_S = 590.0
@@ -26,23 +28,42 @@ def verdict(summary: Mapping[str, Any]) -> str:
     cells = [cell for cell in summary["cells"] if cell["total_s"]["mean"] is not None]
     if not cells:
         return "No cell has a trial with all of its requests, so there is no total to compare."
-    others = [cell for cell in cells if cell["cell"] != reference and cell["speedup"]["mean"] is not None]
+    # A cell that is the reference of its own server is compared with nothing.
+    bases = {reference, *(cell["cell"] for cell in cells if cell["speedup"].get("reference") == cell["cell"])}
+    others = [cell for cell in cells if cell["cell"] not in bases and cell["speedup"]["mean"] is not None]
     if not others:
-        only = cells[0]
-        return f"{only['cell']}: {number(only['total_s']['mean'], 1)} s on average over {_trials(only)}."
+        alone = (
+            f"{only['cell']}: {seconds(only['total_s']['mean'])} on average over {_trials(only)}{_fails(only)}"
+            for only in cells
+        )
+        more = f"; {len(cells) - 3} more cells" if len(cells) > 3 else ""
+        return f"{'; '.join(islice(alone, 3))}{more}."
     if len(others) <= 3:
         shown = sorted(others, key=lambda cell: -cell["speedup"]["mean"])
     else:
         shown = [max(others, key=lambda cell: cell["speedup"]["mean"])]
     base = next((_failure_rate(cell) for cell in cells if cell["cell"] == reference), 0.0)
     sentence = "; ".join(
-        _compared(cell, reference if i == 0 else None) + _failures(cell, base) for i, cell in enumerate(shown)
+        _compared(cell, _base(cell, reference) if i == 0 else None) + _failures(cell, base)
+        for i, cell in enumerate(shown)
     )
     certainty = _certainty(shown)
-    ending = f"{', ' if certainty else ' '}{certainty}over {_trials(shown[0])}."
-    if shown[0]["trials"] == 1:
+    common = min(_common_trials(cell, cells, reference) for cell in shown)
+    ending = f"{', ' if certainty else ' '}{certainty}over {common} trial{'s' * (common != 1)}."
+    if common == 1:
         ending += " One trial proves little: a handful of stuck requests decides it."
     return sentence + ending
+
+
+def _base(cell: Mapping[str, Any], reference: str) -> str:
+    """The cell that one is compared with: behind its own server, with the settings of the run's reference."""
+    return str(cell["speedup"].get("reference") or reference)
+
+
+def _common_trials(cell: Mapping[str, Any], cells: Sequence[Mapping[str, Any]], reference: str) -> int:
+    """How many trials a cell and what it is compared with both have whole."""
+    base = next((other for other in cells if other["cell"] == _base(cell, reference)), cell)
+    return len(set(cell["seeds"]) & set(base["seeds"]))
 
 
 def _certainty(shown: Sequence[Mapping[str, Any]]) -> str:
@@ -71,6 +92,10 @@ def _failures(cell: Mapping[str, Any], base: float) -> str:
     """A warning that belongs into the sentence: whoever gives up is soon done."""
     rate = _failure_rate(cell)
     return f", but {rate:.1%} of its requests fail ({base:.1%} of the reference's)" if rate > base + 0.001 else ""
+
+
+def _fails(cell: Mapping[str, Any]) -> str:
+    return f", and {_failure_rate(cell):.1%} of its requests fail" if cell["failed"] else ""
 
 
 def _trials(cell: Mapping[str, Any]) -> str:
@@ -102,8 +127,9 @@ def spread_of_one_run(summary: Mapping[str, Any], batches: Any) -> list[str]:
     n = len(totals)
     middle = [totals[round((n - 1) * share)] for share in (0.25, 0.5, 0.75)]
     lines = [
-        f"Single runs of {reference['cell']} took from {totals[0]:.0f} to {totals[-1]:.0f} s: half of them between "
-        f"{middle[0]:.0f} and {middle[2]:.0f} s, the median {middle[1]:.0f} s, the mean {mean(totals):.0f} s."
+        f"Single runs of {reference['cell']} took from {seconds(totals[0])} to {seconds(totals[-1])}: half of them "
+        f"between {seconds(middle[0])} and {seconds(middle[2])}, the median {seconds(middle[1])}, the mean "
+        f"{seconds(mean(totals))}."
     ]
     own = batches[batches["cell"] == reference["cell"]]
     slowest = own.groupby("trial")["makespan_s"].max()
@@ -116,7 +142,7 @@ def spread_of_one_run(summary: Mapping[str, Any], batches: Any) -> list[str]:
             )
     alike = most_alike(summary)
     if alike is not None:
-        published = PUBLISHED_TOTALS[summary["experiment"]]
+        published = published_totals(summary)
         ours = ", ".join(f"{name} {total:.0f} s" for name, total in alike.totals.items())
         theirs = ", ".join(f"{total:.0f}" for total in published.values())
         lines.append(
@@ -128,7 +154,7 @@ def spread_of_one_run(summary: Mapping[str, Any], batches: Any) -> list[str]:
 
 def published_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The published totals beside ours: mean, difference, and where the published value lies among single trials."""
-    published = PUBLISHED_TOTALS.get(summary["experiment"], {})
+    published = published_totals(summary)
     rows = []
     for cell in summary["cells"]:
         if cell["cell"] in published and cell["total_s"]["per_trial"]:

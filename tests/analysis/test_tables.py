@@ -84,6 +84,14 @@ def test_parquet_that_lacks_a_record_is_not_read(tmp_path: Path):
     assert not are_whole(folder)
 
 
+def test_parquet_that_was_cut_short_is_not_read(tmp_path: Path):
+    """The records have all of it."""
+    folder = made(tmp_path / "run", {"a": [[1.0], [2.0]]})
+    whole = (folder.path / "attempts.parquet").read_bytes()
+    (folder.path / "attempts.parquet").write_bytes(whole[:-10])
+    assert len(load(folder)) == 2
+
+
 def test_a_chunk_ends_anywhere(tmp_path: Path, monkeypatch):
     """Equal tables whatever is held at once."""
     folder = mixed(tmp_path / "run")

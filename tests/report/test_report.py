@@ -19,7 +19,7 @@ from harness.plots import (
 from harness.plots.base import seconds
 from harness.report import headline_text, published_text, verdict, write_report
 from harness.report.published import most_alike
-from harness.report.tables import bound_rows, cost_rows, doubts, tail_rows, why_no_bounds
+from harness.report.tables import as_markdown, bound_rows, cost_rows, doubts, tail_rows, why_no_bounds
 from harness.storage import RunFolder
 from tests.folders import PROFILE, STRATEGY, Totals, data, embedded, made
 
@@ -207,7 +207,7 @@ def test_names_of_any_kind_give_a_correct_page(tmp_path: Path, name):
     (row,) = [
         row
         for row in rows
-        if row.startswith("| ") and row.endswith("|") and name.replace("|", "\\|") in row and "reference" in row
+        if row.startswith("| ") and row.endswith("|") and as_markdown(name) in row and "reference" in row
     ]
     assert len(re.findall(r"(?<!\\)\|", row)) == 13
 
@@ -236,6 +236,9 @@ def test_charts_state_their_finding(tmp_path: Path):
     hasty = next(cell for cell in drawn.summary["cells"] if cell["cell"] == "fast")
     hasty["failed"] = hasty["requests"]
     assert TotalsAndSpeedup(drawn).title == "fast is 48.9x faster than slow, but fails 100.0% (1 trial)"
+    assert LatencyTail(drawn).title.startswith("The slowest request took 10 min with slow, 9.5 s with fast")
+    for cell in drawn.summary["cells"]:
+        cell["requests"], cell["failed"] = 1000, 1000 * (cell["cell"] == "fast")
     assert LatencyTail(drawn).title.startswith("1 request in 1,000 takes longer than 599 s with slow")
     for chart in (BatchTimings, LatencyTail):
         assert chart(drawn).title.endswith("with fast, but fails 100.0%")
@@ -244,7 +247,7 @@ def test_charts_state_their_finding(tmp_path: Path):
 def test_a_chart_prepares_what_it_draws(tmp_path: Path):
     """Batches in order, cell by cell."""
     chart = BatchTimings(data(made(tmp_path / "run", {"slow": [[6.0, 11.0]], "fast": [[9.5, 3.0]]})))
-    assert chart.makespans == {"slow": [6.0, 11.0], "fast": [9.5, 3.0]}
+    assert chart.makespans == {"slow": {0: 6.0, 1: 11.0}, "fast": {0: 9.5, 1: 3.0}}
 
 
 def sweep(tmp_path: Path) -> RunFolder:
@@ -330,6 +333,7 @@ def test_the_run_most_like_the_published_one(tmp_path: Path):
         "article_10": [[99.0], [97.0], [200.0]],
         "article_20": [[162.0], [165.0], [162.0]],
     }
-    found = most_alike(made(tmp_path / "run", totals, experiment="article").summary())
+    played = {name: {"workload": "10x100", "profile": "article"} for name in totals}
+    found = most_alike(made(tmp_path / "run", totals, about=played, experiment="article").summary())
     assert found is not None
     assert (found.trial, found.seed) == (1, 101)

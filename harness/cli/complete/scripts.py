@@ -9,14 +9,16 @@ _harness() {
     local IFS=$' \t\n'
     local -a words=() found=()
     # Join what the word breaks have taken apart; quotes are no part of a word.
-    for word in $line; do words+=("${word//[\'\"\\]/}"); done
+    read -ra words <<< "$line"
+    for ((i = 0; i < ${#words[@]}; i++)); do words[i]="${words[i]//[\'\"\\]/}"; done
     [[ -z $line || $line == *[[:space:]] ]] && words+=("")
     word="${words[${#words[@]} - 1]}"
     if [[ $COMP_WORDBREAKS == *=* && $word == *=* && $current != [\'\"]* ]]; then
         prefix="${word%%=*}="
     fi
-    IFS=$'\n'
-    found=($("${COMP_WORDS[0]/#\~/$HOME}" __complete "${words[@]:1}" 2>/dev/null))
+    while IFS= read -r word; do
+        found+=("$word")
+    done < <("${COMP_WORDS[0]/#\~/$HOME}" __complete "${words[@]:1}" 2>/dev/null)
     COMPREPLY=()
     for ((i = 0; i < ${#found[@]}; i++)); do
         word="${found[i]%%$'\t'*}"

@@ -81,7 +81,7 @@
       height: 380, x: x.scale, y: y.scale,
       marks: [
         ...x.marks, ...y.marks,
-        Plot.ruleX(rows.filter((row) => row.low_s !== null), { x: column, y1: "low_s", y2: "high_s", stroke: (row) => paint(row.curve), strokeOpacity: 0.7 }),
+        Plot.ruleX(rows.filter((row) => row.low_s !== null), { x: column, y1: (row) => Math.max(row.low_s, y.least), y2: "high_s", stroke: (row) => paint(row.curve), strokeOpacity: 0.7 }),
         ...curves.map((curve) => Plot.line(rows.filter((row) => row.curve === curve), { x: column, y: "total_s", stroke: paint(curve), strokeWidth: width(curve), marker: "circle" })),
         Plot.tip(rows, Plot.pointer({ x: column, y: "total_s", ...tip, title: (row) => about(row.cell) })),
       ],
@@ -140,7 +140,9 @@
     return { svg, legend: legend(seen.map((grade) => [GRADES[grade][1], GRADES[grade][0]])) };
   };
 
-  draw.cost_and_speed = (rows, place) => {
+  draw.cost_and_speed = (found, place) => {
+    // A logarithmic axis has no zero: 0.1 % stands for less, too.
+    const rows = found.map((row) => ({ ...row, extra_attempts_percent: Math.max(0.1, row.extra_attempts_percent) }));
     const front = rows.filter((row) => row.on_front).sort((a, b) => a.extra_attempts_percent - b.extra_attempts_percent);
     const floor = rows[0].no_stall_s;
     const values = rows.flatMap((row) => [row.total_s, row.low_s ?? row.total_s, row.high_s ?? row.total_s, floor ?? row.total_s]);
@@ -158,7 +160,7 @@
         ...x.marks, ...y.marks,
         ...(floor ? [Plot.ruleY([floor], { stroke: "currentColor", strokeDasharray: "2 3" }), Plot.text([floor], { y: floor, text: () => `no stalls at all: ${seconds(floor)}`, frameAnchor: "left", dx: 6, dy: -8 })] : []),
         Plot.line(front, { x: "extra_attempts_percent", y: "total_s", stroke: "currentColor", strokeOpacity: 0.35 }),
-        Plot.ruleX(rows.filter((row) => row.low_s !== null), { x: "extra_attempts_percent", y1: "low_s", y2: "high_s", stroke: (row) => colour(row.cell), strokeOpacity: 0.7 }),
+        Plot.ruleX(rows.filter((row) => row.low_s !== null), { x: "extra_attempts_percent", y1: (row) => Math.max(row.low_s, y.least), y2: "high_s", stroke: (row) => colour(row.cell), strokeOpacity: 0.7 }),
         Plot.dot(rows, { x: "extra_attempts_percent", y: "total_s", r: 6, fill: (row) => (row.fails_more ? "var(--page)" : colour(row.cell)), stroke: (row) => colour(row.cell), strokeWidth: 2 }),
         Plot.link(named, { x1: "extra_attempts_percent", y1: "total_s", x2: x.scale.domain[1], y2: "beside", stroke: (row) => colour(row.cell), strokeDasharray: "1 3" }),
         Plot.text(named, { y: "beside", text: "cell", frameAnchor: "right", textAnchor: "start", dx: 8 }),

@@ -51,7 +51,7 @@
     const lost = unpacked(found.lost, ["request", "attempt", "lane", "outcome", "at_s"]);
     const ends = d3.rollup([...parts.map((p) => [p.request, p.to_s]), ...lost.map((l) => [l.request, l.at_s])], (rows) => d3.max(rows, (row) => row[1]), ([request]) => request);
     const order = [...ends].sort((a, b) => b[1] - a[1]).map(([request]) => request);
-    return { cell, parts, lost, ends, place: new Map(order.map((request, i) => [request, i])), last: d3.max(ends.values()) ?? 0 };
+    return { cell, of: found.of, parts, lost, ends, place: new Map(order.map((request, i) => [request, i])), last: d3.max(ends.values()) ?? 0 };
   };
 
   const drawOne = (line, axis, last) => {
@@ -78,8 +78,7 @@
     svg.setAttribute("role", "img");
     const early = d3.quantile([...line.ends.values()], 0.9);
     const lines = lost.length ? `; ${how.size} attempt${how.size === 1 ? "" : "s"} did not bring the answer` : "";
-    const whole = cells.get(line.cell).batch_requests;
-    const count = place.size < whole ? `; the ${place.size} slowest of ${whole.toLocaleString("en")} requests are shown` : ` for ${place.size} requests, nine in ten of them within ${seconds(early)}`;
+    const count = !line.last ? `: ${line.of} requests that took no time at all` : place.size < line.of ? `; the ${place.size} slowest of ${line.of.toLocaleString("en")} requests are shown` : ` for ${place.size} requests, nine in ten of them within ${seconds(early)}`;
     const said = `${line.cell}: ${seconds(line.last)}${count}${lines}`;
     return [element("h3", {}, said), svg];
   };
@@ -87,7 +86,8 @@
   const drawTimelines = () => {
     const own = timelineOf(chosen.cell);
     if (!own) {
-      const advice = data.records ? `harness report RUN_DIR --trial ${chosen.trial} shows it` : "published results keep a few, a run of your own has them all";
+      const other = data.records && chosen.trial !== data.trial;
+      const advice = other ? `harness report RUN_DIR --trial ${chosen.trial} has more of that trial` : data.records ? "there was no room for it" : "published results keep a few, a run of your own has more";
       places.timeline.replaceChildren(element("p", { className: "note" }, `The timeline of batch ${chosen.batch + 1} of trial ${chosen.trial} is not in this page: ${advice}.`));
       return;
     }
@@ -110,7 +110,7 @@
     batchSelect.value = `${chosen.trial} ${chosen.batch}`;
     const others = Object.keys(data.batches).filter((cell) => cell !== chosen.cell && key(cell, chosen.trial, chosen.batch) in known);
     besideSelect.replaceChildren(element("option", { value: "" }, "nothing"), ...others.map((cell) => element("option", {}, cell)));
-    if (!others.includes(chosen.beside)) chosen.beside = others.includes(data.beside) ? data.beside : others.includes(data.reference) ? data.reference : "";
+    if (chosen.beside !== "" && !others.includes(chosen.beside)) chosen.beside = others.includes(data.beside) ? data.beside : others.includes(data.reference) ? data.reference : "";
     besideSelect.value = chosen.beside;
   };
 
