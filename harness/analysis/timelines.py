@@ -37,9 +37,10 @@ def worth_showing(
 ) -> list[Batch]:
     """Batches (cell, trial, batch) that a report has room for, the most telling first.
 
-    The reference's slowest batch of `trial`, in every cell, so that they can be compared; then for each cell its own
-    slowest batch of `trial`, its slowest of all, the others of `trial`, and those of the trials nearest to it. What
-    does not fit into `most_attempts` beside those before it is left out; a batch counts with `most_requests` at most.
+    The reference's slowest batch of `trial`, the same one in every cell, so that they can be compared; then for each
+    cell its own slowest batch of `trial`, its slowest of all, the others of `trial`, and those of the trials nearest to
+    it. What does not fit into `most_attempts` beside those before it is left out; a batch counts with `most_requests`
+    at most.
     """
     import numpy as np
 
@@ -60,6 +61,7 @@ def worth_showing(
     if summary["reference"] in slowest_own.index:
         told = known.loc[slowest_own[summary["reference"]], "batch"]
         rank[own & (known["batch"] == told)] = 0
+        rank[known.index == slowest_own[summary["reference"]]] = -1
     ordered = known.assign(rank=rank, place=known["cell"].map(names.index)).sort_values(
         ["rank", "place", "trial", "batch"], kind="stable"
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from harness.analysis import finish
@@ -68,10 +69,17 @@ def play(experiment: Experiment, *, quiet: bool = False, export: str | None = No
     """
     from harness.cli.progress import progress, working
 
-    tell(text(experiment, columns(sys.stderr)), ESTIMATE)
-    check(experiment, confirm=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None)
+    # Whoever is asked whether to go on sees first what it comes to.
+    say_what = cache(lambda: tell(text(experiment, columns(sys.stderr)), ESTIMATE))
+
+    def confirm(question: str) -> bool:
+        say_what()
+        return _ask(question)
+
+    check(experiment, confirm=confirm if sys.stdin.isatty() and sys.stderr.isatty() else None)
     check_target(experiment)
     folder = open_folder(experiment)
+    say_what()
     tell(f"run folder: {folder.path}", _STYLES)
     result = RunResult(stopped="the command ended before its time")
     try:
@@ -128,7 +136,7 @@ def _results(experiment: Experiment, folder: RunFolder, summary: Summary, *, qui
             written = write_report(folder, folder.path / "report", progress=tick)
         tell(f"report: {written.index}", _STYLES)
     else:
-        tell(f"report: none was wanted; harness report {folder.path} writes it", _STYLES)
+        tell(f"report: none was wanted; {shlex.join(['harness', 'report', str(folder.path)])} writes it", _STYLES)
     if export:
         tell(f"exported: {export_to(summary, export, folder.path)}", _STYLES)
     tell(f"summary: {folder.path / 'summary.json'}", _STYLES)

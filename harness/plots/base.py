@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: Scales that have charts of their own, and what may vary beside them.
+SWEEPS = (
+    ("timeout", ("timeout", "stream", "batch_size")),
+    ("batch_size", ("batch_size", "strategy")),
+)
 #: Of a title: longer ones take a second line.
 _LETTERS_AN_INCH = 10.5
 STYLE = Path(__file__).with_name("harness.mplstyle")
@@ -73,8 +78,9 @@ class Data:
 
     @property
     def is_sweep(self) -> bool:
-        """Whether an axis is a scale, for which there are charts of its own."""
-        return bool({"timeout", "batch_size"} & set(self.axes_in_use()))
+        """Whether an axis is a scale and there is a chart of its own for it."""
+        axes = set(self.axes_in_use())
+        return any(scale in axes and axes <= set(others) for scale, others in SWEEPS)
 
 
 class Chart:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 #: What a part of an attempt is, and its colour: waiting by kind, what waits too long, and the answer as it comes.
 PARTS = {
-    "first": ("first attempt", "#9CC9E8"),
+    "first": ("first attempt", "#5AA2CF"),
     "retry": ("retry", "#009E73"),
     "hedge": ("hedge", "#CC79A7"),
-    "stall": ("silent too long", "#E69F00"),
-    "answer": ("answer arriving", "#0072B2"),
+    "stall": ("silent too long", "#C96F00"),
+    "answer": ("answer arriving", "#00528A"),
 }
 #: An attempt that is silent for more than this many times the median time to first content stalls.
 STALL = 5.0

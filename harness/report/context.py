@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.analysis.speedups import SERVER_AXES
 from harness.report.tables import (
     BOUNDS,
     COSTS,
@@ -57,6 +58,8 @@ def context_of(
         "tables": tables,
         "doubts": doubts(summary),
         "why_no_bounds": why_no_bounds(summary),
+        "servers": " and ".join(axis for axis in SERVER_AXES if any(axis in cell["axes"] for cell in summary["cells"])),
+        "slo": ", ".join(f"{value:g}" for value in sorted({cell["slo_s"] for cell in summary["cells"]})),
         "mock": all(cell["target"] == "mock" for cell in summary["cells"]),
         "warnings": [*notes, *(f"{cell} was given up: {reason}" for cell, reason in given_up.items())],
         "provenance": _provenance(manifest, summary),
@@ -72,10 +75,11 @@ def short_tables(tables: Tables, most: int) -> list[str]:
 def unfinished(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     """That a run is not complete, and how much of it is there; "" when it is."""
     status = manifest.get("status", "complete")
-    if status == "complete":
-        return ""
     there = sum(cell["requests"] for cell in summary["cells"])
     whole = len(manifest.get("seeds", [])) * sum(about["requests_per_trial"] for about in manifest.get("cells", []))
+    # Cells that were given up are among the warnings; what there is of them is a result.
+    if status == "complete" or (status == "incomplete" and there >= whole):
+        return ""
     states = {"running": "is still going, or was killed", "interrupted": "was interrupted"}
     state = states.get(status, "did not end well")
     of = f" of {whole:,}" if whole else ""

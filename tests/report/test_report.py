@@ -103,7 +103,7 @@ def test_cost_and_bounds_stand_beside_the_totals(tmp_path: Path):
     summary = made(tmp_path / "run", TWELVE).summary()
     assert cost_rows(summary)[0] == ("slow", "1.000", "0", "0", "0", "0", "0", "0.000")
     fast = bound_rows(summary)[1]
-    assert fast[:3] == ("fast", "5.5", "2.0")
+    assert fast[:3] == ("fast", "5.55", "2.00")
     assert fast[-1] == "2.77"
     assert why_no_bounds(summary) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 
 from harness.cli.commands.base import Command, add_json, at_least
@@ -81,7 +82,7 @@ def _baseline(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json({"baseline": arguments.file})
     tell(f"baseline: {arguments.file}")
-    tell(f"compare with it: harness compare {arguments.file} RUN_DIR --fail-over 10")
+    tell(f"compare with it: harness compare {shlex.quote(arguments.file)} RUN_DIR --fail-over 10")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from harness.cli.commands.base import Command, add_json, at_least, count
@@ -43,8 +44,16 @@ def _handle(arguments: argparse.Namespace) -> int:
     written = write_advice(advice, out)
     best = advice.best
     if best is not None:
-        tell(f"try it: cp {out}/{best.strategy['name']}.yaml conf/strategy/")
-        tell(f"and then: harness run article 'matrix.strategy=[article_none,{best.strategy['name']}]' trials=10")
+        name = best.strategy["name"]
+        source = shlex.quote(str(out / f"{name}.yaml"))
+        tell(f"try it: mkdir -p conf/strategy && cp {source} conf/strategy/")
+        words = [
+            f"matrix.strategy=[article_none,{name}]",
+            "profile=recorded",
+            f"profile.recording.file={path}",
+            "trials=10",
+        ]
+        tell(f"and then: {shlex.join(['harness', 'run', 'article', *words])}")
     tell(f"written: {', '.join(str(file) for file in written)}")
     return 0
 

@@ -28,6 +28,7 @@ const harness = (() => {
   /** Ticks of a logarithmic axis as plain numbers: 1, 2, 5, 10 where there is room, else 1, 10, 100. */
   const logTicks = (low, high) => {
     const from = Math.floor(Math.log10(low)), to = Math.ceil(Math.log10(high));
+    if (window.innerWidth < 600) return d3.range(from, to + 1).map((power) => 10 ** power).filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
     const steps = high / low < 8 ? [1, 1.5, 2, 3, 4, 5, 7] : to - from > 4 ? [1] : [1, 2, 5];
     return d3.range(from, to + 1)
       .flatMap((power) => steps.map((step) => step * 10 ** power))
@@ -40,7 +41,8 @@ const harness = (() => {
     const domain = known.length ? [d3.min(known) * low, d3.max(known) * high] : [0.1, 1];
     const at = ticks ?? logTicks(...domain);
     const [axis, grid] = side === "x" ? [Plot.axisX, Plot.gridX] : [Plot.axisY, Plot.gridY];
-    const options = { label, text, ...(anchor ? { anchor } : {}) };
+    // A phone has room for the name of an axis, not for what else there is to say of it.
+    const options = { label: window.innerWidth < 600 ? label.split(/[;(]/)[0] : label, text, ...(anchor ? { anchor } : {}) };
     return { scale: { type: "log", domain }, marks: [grid(at), axis(at, options)], least: domain[0] };
   };
 

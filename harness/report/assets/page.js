@@ -75,7 +75,7 @@
         row.hidden = !words.every((word) => text.includes(word));
         left += !row.hidden;
       }
-      count.textContent = words.length ? `${left} of ${body.rows.length} rows` : "";
+      count.textContent = words.length ? `${left || "none"} of ${body.rows.length} rows` : "";
     });
   }
   for (const button of document.querySelectorAll("button[data-choose]")) {
