@@ -88,9 +88,16 @@ def _one_line(error: Exception, words: Sequence[str]) -> str:
     if key := re.match(r"Could not override '(.+)'", text):
         section, _, field = key[1].rpartition(".")
         return f"unknown key '{key[1]}'{did_you_mean(field, _siblings(section))}"
+    if ambiguous := re.match(r"Ambiguous value for argument '\+*(.+?)=(.+)'", text):
+        key, values = ambiguous.groups()
+        return f"'{key}={values}': several values stand in brackets, {key}=[{values}], or make several runs with -m"
     # Which word it was is told by another exception below, in words of Hydra's own.
     override = str(getattr(error, "override", None) or getattr(error.__cause__, "override", "")).lstrip("+")
-    return f"cannot read '{override}': {text}" if override in {word.lstrip("+") for word in words} else text
+    if override not in {word.lstrip("+") for word in words}:
+        return text
+    if "NoViableAlt" in text or "viable alternative" in text or "token recognition" in text:
+        text = "brackets and quotes must be closed, and a value with a quote in it stands in quotes of the other kind"
+    return f"cannot read '{override}': {text}"
 
 
 def _siblings(section: str) -> list[str]:

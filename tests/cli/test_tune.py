@@ -46,3 +46,11 @@ def test_mistakes_exit_with_2(harness, words, message):
     assert code == 2
     assert message in err
     assert "Traceback" not in err
+
+
+def test_what_to_try_is_tried_on_what_was_recorded(harness):
+    """Not on the server of the article; and a folder with a space in its name can be pasted."""
+    harness("run", "strategy=article_none", "trials=3", "workload.batches=2", "report=false", "out=my run")
+    _, _, err = harness("tune", "my run")
+    assert "cp 'my run/tune/tuned_hedge.yaml' conf/strategy/" in err
+    assert "profile=recorded 'profile.recording.file=my run'" in err

@@ -307,3 +307,17 @@ def test_an_unknown_kind_is_told_with_the_one_that_is_near(word, message):
     with pytest.raises(UserError) as error:
         serve_settings([f"profile.{word}"])
     assert str(error.value) == f"profile article.{message}"
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("matrix.timeout=3,5", r"several values stand in brackets, matrix\.timeout=\[3,5\]"),
+        ("out=a b's", "brackets and quotes must be closed"),
+        ("matrix.timeout=[3,", "brackets and quotes must be closed"),
+    ],
+)
+def test_a_parsers_words_are_no_help(word, told):
+    """What the mistake most likely was is said instead."""
+    with pytest.raises(UserError, match=told):
+        compose("article", [word])

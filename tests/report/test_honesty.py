@@ -12,7 +12,7 @@ from harness.records import Attempt
 from harness.report import verdict, write_report
 from harness.report.published import most_alike
 from harness.storage import RunFolder
-from tests.folders import Totals, data, embedded, made, manifest, outcome
+from tests.folders import STRATEGY, Totals, data, embedded, made, manifest, outcome
 
 
 def without(folder: RunFolder, cell: str, trial: int, batch: int) -> RunFolder:
@@ -157,3 +157,31 @@ def test_names_are_text_in_markdown_too(tmp_path: Path):
     assert text.count("<script>") == text.count("\\<script>")
     assert "x](" not in text
     assert not any(line.startswith("z") for line in text.splitlines())
+
+
+def test_a_cell_that_was_given_up_does_not_make_a_run_unfinished(tmp_path: Path):
+    """All of its requests are on record; that it hit its limit is a result, and among the warnings."""
+    folder = made(
+        tmp_path / "run", {"a": [[1.0]]}, seeds=[100], status="incomplete", failed_cells={"a": "hit its limit"}
+    )
+    page = write_report(folder, tmp_path / "out").index.read_text()
+    assert 'role="status"' not in page
+    assert "a was given up: hit its limit" in page
+
+
+def test_a_verdict_on_one_cell_says_that_its_requests_fail(tmp_path: Path):
+    """A quick total of failures is no good news."""
+    summary = made(tmp_path / "run", {"a": [[1.0, 1.0]]}).summary()
+    summary["cells"][0]["failed"] = 1
+    assert verdict(summary) == "a: 2.0 s on average over 1 trial, and 50.0% of its requests fail."
+
+
+def test_two_axes_have_a_chart_of_totals(tmp_path: Path):
+    """A sweep over timeouts and strategies has no chart of its own, so every cell's totals are drawn."""
+    about = {
+        f"{s},timeout={t}": {"axes": {"strategy": s, "timeout": t}, "strategy": {**STRATEGY, "name": s, "timeout": t}}
+        for s in ("a", "b", "c")
+        for t in (1, 2, 3)
+    }
+    drawn = data(made(tmp_path / "run", {name: [[3.0]] for name in about}, about=about))
+    assert TotalsAndSpeedup.applies(drawn)
