@@ -60,3 +60,14 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def half_way() -> State:
+    """A run of two cells, the second in its second trial."""
+    state = State(plan("article_none", "article_10", requests=20), now=0.0)
+    played(state, "article_none", trials=2, requests=20)
+    played(state, "article_10", requests=20)
+    state.batch_started(cell="article_10", trial=1, batch=0, now=60.0)
+    for request, outcome in enumerate(("ok", "timeout", "ok")):
+        state.finished(ended("article_10", request, 12.5, trial=1, outcome=outcome), now=63.0)
+    return state

@@ -12,7 +12,7 @@ from harness.cli.live.display import EVERY_S, IDLE_S, SHARE, Display
 from harness.cli.live.lines import SparseLines
 from harness.cli.live.listeners import Account, Lines, Live
 from harness.cli.live.state import State
-from tests.cli.live_runs import Clock, ended, plan, shown
+from tests.cli.live_runs import Clock, ended, half_way, plan, shown
 
 
 def _terminal(width: int = 80, height: int = 24) -> Console:
@@ -89,8 +89,8 @@ def test_nothing_is_left_when_it_ends():
     """The cursor is shown again, and what was drawn is erased: as many lines up as were drawn."""
     console = _terminal()
     display = Display(console)
-    display.draw(_run(), now=63.0)
-    lines = len(shown(_run(), 80, 23))
+    display.draw(half_way(), now=63.0)
+    lines = len(shown(half_way(), 80, 23))
     display.close()
     end = console.file.getvalue().rpartition("requests/s")[2]
     assert end.endswith("\x1b[1A\x1b[2K")
@@ -102,11 +102,11 @@ def test_a_narrower_terminal_is_wiped_of_folded_lines():
     """Each line that no longer fits stands on two rows."""
     console = _terminal(80, 60)
     display = Display(console)
-    display.draw(_run(), now=63.0)
-    lengths = [cell_len(line) for line in shown(_run(), 80, 59)]
+    display.draw(half_way(), now=63.0)
+    lengths = [cell_len(line) for line in shown(half_way(), 80, 59)]
     console.width = 40
     before = len(console.file.getvalue())
-    display.draw(_run(), now=63.0)
+    display.draw(half_way(), now=63.0)
     wiped = console.file.getvalue()[before:].partition("\x1b[1B")[0]
     assert wiped.count("\x1b[1A") == sum(max(1, -(-length // 40)) for length in lengths) - 1
     assert wiped.count("\x1b[1A") > len(lengths)

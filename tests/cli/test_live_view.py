@@ -9,23 +9,13 @@ from rich.cells import cell_len
 
 from harness.cli.live.state import State
 from harness.cli.live.text import ASCII, bar, duration, fitted
-from tests.cli.live_runs import ended, plan, played, shown
-
-
-def _run() -> State:
-    state = State(plan("article_none", "article_10", requests=20), now=0.0)
-    played(state, "article_none", trials=2, requests=20)
-    played(state, "article_10", requests=20)
-    state.batch_started(cell="article_10", trial=1, batch=0, now=60.0)
-    for request, outcome in enumerate(("ok", "timeout", "ok")):
-        state.finished(ended("article_10", request, 12.5, trial=1, outcome=outcome), now=63.0)
-    return state
+from tests.cli.live_runs import ended, half_way, plan, played, shown
 
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_everything_is_on_the_screen(width):
     """Experiment, clock, matrix, batch, slowest requests, stalls, failures, load, pace and end."""
-    text = "\n".join(shown(_run(), width, 40))
+    text = "\n".join(shown(half_way(), width, 40))
     for part in (
         "made · virtual clock · 2 cells x 2 trials", "63/80 requests", "78 %", "0:17 left · ends 12:00:17",
         "1 failed", "3 stalls", "load 1.000", "1 requests/s", "▸ article_10", "  article_none", "2/2", "1/2",
@@ -139,7 +129,7 @@ def test_an_end_on_another_day_names_the_day():
 def test_bars_differ_in_shape_too():
     """For terminals without colours, and for those that only know ASCII."""
     assert bar(0.5, 4, ASCII).plain == "##--"
-    text = "".join(shown(_run(), glyphs=ASCII))
+    text = "".join(shown(half_way(), glyphs=ASCII))
     assert text.isascii()
 
 
