@@ -85,7 +85,7 @@ class Recording:
             return
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             self.ended(now, exhausted=False)
-        elif isinstance(error, httpx2.TimeoutException):
+        elif isinstance(error, httpx2.TimeoutException) and not is_broken_off(error):
             self._close(now, "timeout", type(error).__name__)
         elif self.headers is None:
             self._close(now, "connection_error", _described(error))
@@ -158,6 +158,12 @@ current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=No
 
 #: What is said of the attempt that the current task makes; None where the SDK makes its own.
 current_mark: ContextVar[Mark | None] = ContextVar("current_mark", default=None)
+
+
+def is_broken_off(error: BaseException) -> bool:
+    """Whether what the SDK's aiohttp transport calls a timeout was a connection that broke: no timer fired."""
+    cause = error.__cause__
+    return type(cause).__module__.startswith("aiohttp.") and not isinstance(cause, TimeoutError)
 
 
 def _described(error: BaseException) -> str:

@@ -1,0 +1,101 @@
+"""What the SDK sends through makes no difference to what is recorded, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import openai
+import pytest
+
+from harness import clock
+from harness.config import compose
+from harness.errors import UserError
+from harness.mock.app import MockApp
+from harness.mock.server import serving
+from harness.openai_adapter import Endpoint, Trace, current_trace, open_client
+from harness.profiles import Profile
+from harness.records import Attempt
+
+TRANSPORTS = ("httpx2", "aiohttp")
+ASKED: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 3}
+
+
+def asked(
+    transport: str, fault: dict[str, Any] | None = None, *, times: int = 1, reuse: bool = True, **settings: Any
+) -> tuple[list[Attempt], list[str], MockApp]:
+    """Requests one after the other against the mock on a real socket: attempts, exceptions, and the mock."""
+    faults = [] if fault is None else [{"probability": 1, **fault}]
+    app = MockApp(Profile.from_dict({"name": "p", "headers": {"kind": "constant", "value": 0.02}, "faults": faults}))
+    attempts: list[Attempt] = []
+    raised: list[str] = []
+
+    async def one(client: openai.AsyncOpenAI, key: str) -> None:
+        trace = Trace(key)
+        current_trace.set(trace)
+        try:
+            answer = await client.chat.completions.create(**ASKED, **settings)
+            if settings.get("stream"):
+                async for _ in answer:
+                    pass
+        except openai.OpenAIError as error:
+            raised.append(type(error).__name__)
+        now = asyncio.get_running_loop().time()
+        attempts.extend(trace.attempts(0.0, now))
+
+    async def main() -> None:
+        async with serving(app) as port:
+            endpoint = Endpoint(f"http://127.0.0.1:{port}/v1", "k", "m", is_mock=True)
+            async with open_client(endpoint, max_retries=0, reuse=reuse, transport=transport) as client:
+                for number in range(times):
+                    await asyncio.create_task(one(client, str(number)))
+
+    clock.run(main, clock="real")
+    assert len(attempts) == times
+    return attempts, raised, app
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_answer_comes_whole(transport, stream):
+    """With its tokens, and its instants in order."""
+    (attempt,), raised, _ = asked(transport, stream=stream)
+    assert (attempt.outcome, attempt.status, raised) == ("ok", 200, [])
+    assert attempt.send_s < attempt.headers_s <= attempt.first_content_s <= attempt.last_content_s <= attempt.end_s
+    assert attempt.tokens == (3 if stream else 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("transport", "exception"), [("httpx2", "APIConnectionError"), ("aiohttp", "APITimeoutError")])
+@pytest.mark.parametrize("kind", ["drop_before_headers", "connect_refused"])
+def test_a_connection_that_breaks_is_no_timeout(transport, exception, kind):
+    """The SDK over aiohttp calls a refused connection, or a FIN before the headers, a timeout; records say what it was."""
+    (attempt,), raised, _ = asked(transport, {"kind": kind})
+    assert (attempt.outcome, raised) == ("connection_error", [exception])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_timer_that_fires_is_a_timeout(transport):
+    """Of the read, with either."""
+    (attempt,), raised, _ = asked(transport, {"kind": "hang_before_headers"}, timeout=0.2)
+    assert (attempt.outcome, raised) == ("timeout", ["APITimeoutError"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("reuse", [True, False])
+def test_connections_are_reused_or_not(transport, reuse):
+    """As the client was told: a fault that spares new connections meets the second request over an old one alone."""
+    attempts, _, _ = asked(transport, {"kind": "stale_keepalive"}, times=2, reuse=reuse, timeout=0.3)
+    assert attempts[0].outcome == "ok"
+    assert (attempts[1].outcome == "ok") is not reuse
+
+
+def test_virtual_time_has_no_sockets_for_aiohttp():
+    """One line, before anything is played."""
+    with pytest.raises(UserError, match="transport=aiohttp needs clock=real"):
+        compose("article", ["matrix.transport=[httpx2,aiohttp]"])
+    cells = compose("article", ["matrix.transport=[httpx2,aiohttp]", "clock=real"]).cells
+    assert {cell.strategy.transport for cell in cells} == {"httpx2", "aiohttp"}
