@@ -91,8 +91,8 @@ def _one_line(error: Exception, words: Sequence[str]) -> str:
         section, _, field = key[1].rpartition(".")
         return f"unknown key '{key[1]}'{did_you_mean(field, _siblings(section))}"
     if ambiguous := re.match(r"Ambiguous value for argument '\+*(.+?)=(.+)'", text):
-        key, values = ambiguous.groups()
-        return f"'{key}={values}': several values stand in brackets, {key}=[{values}], or make several runs with -m"
+        name, values = ambiguous.groups()
+        return f"'{name}={values}': several values stand in brackets, {name}=[{values}], or make several runs with -m"
     # Which word it was is told by another exception below, in words of Hydra's own.
     override = str(getattr(error, "override", None) or getattr(error.__cause__, "override", "")).lstrip("+")
     if override not in {word.lstrip("+") for word in words}:
