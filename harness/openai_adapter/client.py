@@ -151,8 +151,8 @@ def open_client(
 ) -> AsyncOpenAI:
     """A fresh SDK client for an endpoint; close it, or use it as an asynchronous context manager.
 
-    At most `max_connections` at once (1,000 as the SDK has it); without `reuse` each request has one of its own. They are
-    made by `transport`, httpx2 or aiohttp, unless requests go straight to an application.
+    At most `max_connections` at once (1,000 as the SDK has it); without `reuse` each request has one of its own. They
+    are made by `transport`, httpx2 or aiohttp, unless requests go straight to an application.
     """
     client = _KeyedClient(
         api_key=endpoint.api_key,

@@ -47,8 +47,9 @@ class Strategy:
 
     `dispatch` says how requests are released: `gather` awaits batch after batch, `window` keeps `in_flight` requests
     under way over the whole workload, `aimd` and `gradient` begin with so many and adapt the number. `max_connections`
-    limits the client's pool; `transport` is what the SDK sends through: its default, or aiohttp. Subclasses register themselves by their `kind`; fields called `timeout`, `delay`, or with
-    names that end in `_timeout`, `_delay` or `_s`, are seconds.
+    limits the client's pool, and `transport` is what the SDK sends through: its default, or aiohttp. Subclasses
+    register themselves by their `kind`; fields called `timeout`, `delay`, or with names that end in `_timeout`,
+    `_delay` or `_s`, are seconds.
     """
 
     name: str

@@ -70,7 +70,7 @@ def test_an_answer_comes_whole(transport, stream):
 @pytest.mark.parametrize(("transport", "exception"), [("httpx2", "APIConnectionError"), ("aiohttp", "APITimeoutError")])
 @pytest.mark.parametrize("kind", ["drop_before_headers", "connect_refused"])
 def test_a_connection_that_breaks_is_no_timeout(transport, exception, kind):
-    """The SDK over aiohttp calls a refused connection, or a FIN before the headers, a timeout; records say what it was."""
+    """The SDK over aiohttp calls a refused connection and a FIN before the headers timeouts; records do not."""
     (attempt,), raised, _ = asked(transport, {"kind": kind})
     assert (attempt.outcome, raised) == ("connection_error", [exception])
 
