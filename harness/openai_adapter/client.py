@@ -21,7 +21,8 @@ from harness.draws import uniform
 from harness.openai_adapter.aio import aiohttp_transport
 from harness.openai_adapter.direct import DirectTransport
 from harness.openai_adapter.events import ENCODINGS
-from harness.openai_adapter.trace import Recording, current_trace
+from harness.openai_adapter.trace import Recording, current_recording, current_trace
+from harness.openai_adapter.wire import wire
 from harness.wire import App
 
 
@@ -63,6 +64,10 @@ class RecordingClient(httpx2.AsyncClient):
             request.headers["X-Harness-Request"] = trace.key
         clock = asyncio.get_running_loop().time
         recording = trace.begin(clock())
+        if not getattr(asyncio.get_running_loop(), "is_virtual", False):
+            # In virtual time nothing takes time but what the server does.
+            current_recording.set(recording)
+            request.extensions = {**request.extensions, "trace": wire(recording, clock)}
         try:
             response = await super().send(request, stream=True, **settings)
         except BaseException as error:

@@ -30,6 +30,8 @@ class Recording:
         self.mark = mark
         self.tokens = 0
         self.send = now
+        self.connected: float | None = None
+        self.written: float | None = None
         self.headers: float | None = None
         self.first_content: float | None = None
         self.last_content: float | None = None
@@ -126,6 +128,8 @@ class Recording:
             tokens=self.tokens,
             error=self.error,
             request_id=self.request_id,
+            connected_s=since(self.connected),
+            written_s=since(self.written),
         )
 
 
@@ -155,6 +159,9 @@ class Trace:
 
 #: The trace of the request that the current task plays; None outside a measurement.
 current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=None)
+
+#: The attempt that the current task sends, for transports that tell what becomes of it.
+current_recording: ContextVar[Recording | None] = ContextVar("current_recording", default=None)
 
 #: What is said of the attempt that the current task makes; None where the SDK makes its own.
 current_mark: ContextVar[Mark | None] = ContextVar("current_mark", default=None)

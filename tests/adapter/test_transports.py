@@ -99,3 +99,44 @@ def test_virtual_time_has_no_sockets_for_aiohttp():
         compose("article", ["matrix.transport=[httpx2,aiohttp]"])
     cells = compose("article", ["matrix.transport=[httpx2,aiohttp]", "clock=real"]).cells
     assert {cell.strategy.transport for cell in cells} == {"httpx2", "aiohttp"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_time_on_the_wire_is_told_apart_from_the_clients_own(transport):
+    """When there was a connection, and when the request was written to it; the server's 20 ms come after that."""
+    first, second = asked(transport, times=2, stream=True)[0]
+    for attempt in (first, second):
+        assert attempt.send_s <= attempt.connected_s <= attempt.written_s <= attempt.headers_s
+        assert 0.02 <= attempt.ttft_wire_s <= attempt.ttft_s
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_waiting_for_the_pool_is_the_clients_own_time(transport):
+    """Of two requests and one connection, the second waits for the first; on the wire both take the same."""
+    app = MockApp(Profile.from_dict({"name": "p", "headers": {"kind": "constant", "value": 0.3}}))
+
+    async def main() -> list[Attempt]:
+        async def one(key: str) -> Attempt:
+            trace = Trace(key)
+            current_trace.set(trace)
+            async for _ in await client.chat.completions.create(**ASKED, stream=True):
+                pass
+            (attempt,) = trace.attempts(0.0, asyncio.get_running_loop().time())
+            return attempt
+
+        async with serving(app) as port:
+            endpoint = Endpoint(f"http://127.0.0.1:{port}/v1", "k", "m", is_mock=True)
+            async with open_client(endpoint, max_retries=0, max_connections=1, transport=transport) as client:
+                return list(await asyncio.gather(one("0"), one("1")))
+
+    attempts = sorted(clock.run(main, clock="real"), key=lambda attempt: attempt.written_s)
+    assert attempts[1].ttft_s >= 0.6
+    assert attempts[1].written_s >= attempts[0].end_s
+    assert attempts[1].ttft_wire_s < attempts[1].ttft_s - 0.25
+
+
+def test_virtual_time_has_no_time_of_its_own_to_tell_apart():
+    """Records of direct calls and of sockets in memory are equal; neither has these instants."""
+    assert Attempt(1, "first", "ok", send_s=0.0, end_s=1.0, first_content_s=0.5).ttft_wire_s is None
