@@ -8,7 +8,8 @@ Outcome                 how it ended: one line of records.jsonl
 
 All instants are seconds since the start of the trial in its cell, rounded to 1e-9 so that equal
 seeds give equal bits in virtual time. History of SCHEMA_VERSION: 1, the first; since then optional fields
-(`winner`, `tokens`, `false_restart`, `wasted_tokens`) have been added, which older records lack.
+(`winner`, `tokens`, `false_restart`, `wasted_tokens`, `connected_s`, `written_s`) have been added, which older
+records lack.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class Attempt:
 
     `tokens` counts the chunks with content that came. Of an attempt that the client abandoned, where the mock's script
     tells: `false_restart` says that it would have answered no later than the request ended, `wasted_tokens` how many
-    tokens the server generated for nothing.
+    tokens the server generated for nothing. Over sockets in real time the transport tells when it had a connection
+    (`connected_s`) and when the request was written to it (`written_s`): what lies between `send_s` and that is the
+    client's own time, of waiting for its event loop, for its pool, and for the connection.
     """
 
     attempt: int
@@ -73,6 +76,15 @@ class Attempt:
     request_id: str | None = None
     false_restart: bool | None = None
     wasted_tokens: int | None = None
+    connected_s: float | None = None
+    written_s: float | None = None
+
+    @property
+    def ttft_wire_s(self) -> float | None:
+        """Seconds from the request being written to first content; None where the transport does not tell, or none."""
+        if self.first_content_s is None or self.written_s is None:
+            return None
+        return rounded(self.first_content_s - self.written_s)
 
     @property
     def ttft_s(self) -> float | None:

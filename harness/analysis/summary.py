@@ -19,6 +19,7 @@ from harness.analysis.profiles import profiles_of
 from harness.analysis.speedups import add_speedups
 from harness.analysis.tables import Tables
 from harness.analysis.warnings import warnings
+from harness.analysis.wire import wire
 from harness.errors import UserError
 from harness.profiles import Profile
 from harness.progress import Progress, nobody
@@ -62,7 +63,7 @@ def summarise(folder: RunFolder, *, bounds: bool = True, progress: Progress = no
 
 
 def _summarised(folder: RunFolder, tables: Tables, *, bounds: bool, progress: Progress) -> dict[str, Any]:
-    columns = columns_of(tables)
+    columns, on_wire = columns_of(tables), wire(tables)
     if not len(columns):
         raise UserError(f"{folder.path} holds no finished request yet; continue the run with resume=true")
     manifest = folder.manifest()
@@ -81,6 +82,8 @@ def _summarised(folder: RunFolder, tables: Tables, *, bounds: bool, progress: Pr
         cell = _cell(about, part, makespans)
         cell["short"] = short_answers(about, part, profiles.get(about["profile"]))
         cell["bounds"] = bounds_of(about) if bounds else None
+        if name in on_wire:
+            cell["wire"] = on_wire[name]
         if about["target"] != "mock" or _changes(profiles.get(about["profile"])):
             held_up[name] = _held_up(part.latency_s)
         incomplete[name] = len(set(part.trial.tolist())) - cell["trials"]

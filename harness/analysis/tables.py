@@ -23,8 +23,8 @@ _ATTEMPT = (
     "first_content_s", "last_content_s",
 )  # fmt: skip
 #: Records of before these fields were added lack them.
-_ATTEMPT_LATER = ("tokens", "false_restart", "wasted_tokens")
-_ATTEMPTS = (*_KEYS, *_ATTEMPT, "ttft_s", *_ATTEMPT_LATER)
+_ATTEMPT_LATER = ("tokens", "false_restart", "wasted_tokens", "connected_s", "written_s")
+_ATTEMPTS = (*_KEYS, *_ATTEMPT, "ttft_s", "ttft_wire_s", *_ATTEMPT_LATER)
 
 #: Columns of whole numbers; those that end in _s are seconds, `_BOOLEANS` true or false, the others text.
 _INTEGERS = frozenset(
@@ -157,9 +157,10 @@ def _request(line: Mapping[str, Any]) -> tuple[Any, ...]:
 def _attempts(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     keys = tuple(line[name] for name in _KEYS)
     for one in line["attempts"]:
-        content = one["first_content_s"]
+        content, written = one["first_content_s"], one.get("written_s")
         ttft = None if content is None else round(content - one["send_s"], 9)
-        yield (*keys, *(one[name] for name in _ATTEMPT), ttft, *(one.get(name) for name in _ATTEMPT_LATER))
+        on_wire = None if content is None or written is None else round(content - written, 9)
+        yield (*keys, *(one[name] for name in _ATTEMPT), ttft, on_wire, *(one.get(name) for name in _ATTEMPT_LATER))
 
 
 def _last(requests: pa.Table) -> np.ndarray[Any, Any] | None:

@@ -11,6 +11,8 @@ FEW_TRIALS = 10
 DOMINANT_SHARE = 0.5
 #: Of the slowest hundredth of the requests in all request time.
 OMISSION_SHARE = 0.2
+#: Of the client's own time in the time to first content, for one attempt in a hundred.
+OWN_SHARE = 0.1
 
 Warning_ = dict[str, str]
 
@@ -37,6 +39,7 @@ def warnings(
         *_incomplete(incomplete),
         *_late("server_late", "the mock itself was late: one event", server_timing),
         *_late("client_late", "the client's event loop was late: one timer", client_timing),
+        *_own_time(cells),
         *_omitted(held_up or {}),
         *_imprecise(precision),
     ]
@@ -89,6 +92,25 @@ def _late(code: str, who: str, timing: Mapping[str, Any] | None) -> list[Warning
         f"(limit {timing['limit_s'] * 1000:.0f} ms), which is in every time above"
     )
     return [{"code": code, "message": text, "advice": "fewer requests at once, or a machine with more cores"}]
+
+
+def _own_time(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
+    """Where the client takes a share of what is reported as the server's."""
+    shares = {
+        cell["cell"]: cell["wire"]["client_s"]["p99"] / cell["ttft_s"]["p50"]
+        for cell in cells
+        if "wire" in cell and cell["ttft_s"]["p50"]
+    }
+    worst = max(shares, key=lambda name: shares[name], default=None)
+    if worst is None or shares[worst] < OWN_SHARE:
+        return []
+    own = next(cell["wire"]["client_s"]["p99"] for cell in cells if cell["cell"] == worst)
+    text = (
+        f"one attempt in a hundred of {worst} waited {own * 1000:.0f} ms or more in the client before its request was "
+        f"written, {shares[worst]:.0%} of the median time to first content"
+    )
+    advice = "read ttft_wire_s beside ttft_s, or send fewer requests at once"
+    return [{"code": "client_time", "message": text, "advice": advice}]
 
 
 def _omitted(held_up: Mapping[str, float]) -> list[Warning_]:

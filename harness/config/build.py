@@ -43,6 +43,8 @@ def compose(experiment: str | None, words: Sequence[str] = ()) -> Experiment:
     clock = _clock(settings)
     _check_together(settings, clock)
     cells = tuple(_cells(settings))
+    if clock == "virtual" and any(cell.strategy.transport != "httpx2" for cell in cells):
+        raise UserError("transport=aiohttp needs clock=real: aiohttp uses sockets of the system, which take real time")
     return Experiment(
         name=experiment or settings.strategy.name,
         settings=settings,

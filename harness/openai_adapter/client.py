@@ -18,9 +18,11 @@ from openai._constants import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT, MAX_RE
 
 from harness.clock import wall_time
 from harness.draws import uniform
+from harness.openai_adapter.aio import aiohttp_transport
 from harness.openai_adapter.direct import DirectTransport
 from harness.openai_adapter.events import ENCODINGS
-from harness.openai_adapter.trace import Recording, current_trace
+from harness.openai_adapter.trace import Recording, current_recording, current_trace
+from harness.openai_adapter.wire import wire
 from harness.wire import App
 
 
@@ -62,6 +64,10 @@ class RecordingClient(httpx2.AsyncClient):
             request.headers["X-Harness-Request"] = trace.key
         clock = asyncio.get_running_loop().time
         recording = trace.begin(clock())
+        if not getattr(asyncio.get_running_loop(), "is_virtual", False):
+            # In virtual time nothing takes time but what the server does.
+            current_recording.set(recording)
+            request.extensions = {**request.extensions, "trace": wire(recording, clock)}
         try:
             response = await super().send(request, stream=True, **settings)
         except BaseException as error:
@@ -141,17 +147,23 @@ class _KeyedClient(AsyncOpenAI):
 
 
 def open_client(
-    endpoint: Endpoint, *, max_retries: int, max_connections: int | None = None, reuse: bool = True
+    endpoint: Endpoint,
+    *,
+    max_retries: int,
+    max_connections: int | None = None,
+    reuse: bool = True,
+    transport: str = "httpx2",
 ) -> AsyncOpenAI:
     """A fresh SDK client for an endpoint; close it, or use it as an asynchronous context manager.
 
-    At most `max_connections` at once (1,000 as the SDK has it); without `reuse` each request has one of its own.
+    At most `max_connections` at once (1,000 as the SDK has it); without `reuse` each request has one of its own. They
+    are made by `transport`, httpx2 or aiohttp, unless requests go straight to an application.
     """
     client = _KeyedClient(
         api_key=endpoint.api_key,
         base_url=endpoint.base_url,
         max_retries=max_retries,
-        http_client=_http_client(endpoint, _limits(max_connections, reuse=reuse), reuse=reuse),
+        http_client=_http_client(endpoint, _limits(max_connections, reuse=reuse), reuse=reuse, transport=transport),
     )
     client.endpoint = endpoint
     if endpoint.is_mock:
@@ -171,8 +183,11 @@ def _limits(max_connections: int | None, *, reuse: bool) -> httpx2.Limits:
     )
 
 
-def _http_client(endpoint: Endpoint, limits: httpx2.Limits, *, reuse: bool) -> RecordingClient:
+def _http_client(endpoint: Endpoint, limits: httpx2.Limits, *, reuse: bool, transport: str) -> RecordingClient:
     settings: dict[str, Any] = {"timeout": DEFAULT_TIMEOUT, "follow_redirects": True}
+    if endpoint.app is None and transport == "aiohttp":
+        # Proxies of the environment are for real APIs alone.
+        settings["transport"] = aiohttp_transport(limits, _tls_context(), reuse=reuse, proxies=not endpoint.is_mock)
     if not endpoint.is_mock:
         return RecordingClient(verify=_tls_context(), limits=limits, **settings)
     headers = {"X-Harness-Scope": endpoint.scope, "X-Harness-Seed": str(endpoint.seed)}

@@ -30,6 +30,8 @@ class Recording:
         self.mark = mark
         self.tokens = 0
         self.send = now
+        self.connected: float | None = None
+        self.written: float | None = None
         self.headers: float | None = None
         self.first_content: float | None = None
         self.last_content: float | None = None
@@ -85,7 +87,7 @@ class Recording:
             return
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             self.ended(now, exhausted=False)
-        elif isinstance(error, httpx2.TimeoutException):
+        elif isinstance(error, httpx2.TimeoutException) and not is_broken_off(error):
             self._close(now, "timeout", type(error).__name__)
         elif self.headers is None:
             self._close(now, "connection_error", _described(error))
@@ -126,6 +128,8 @@ class Recording:
             tokens=self.tokens,
             error=self.error,
             request_id=self.request_id,
+            connected_s=since(self.connected),
+            written_s=since(self.written),
         )
 
 
@@ -156,8 +160,17 @@ class Trace:
 #: The trace of the request that the current task plays; None outside a measurement.
 current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=None)
 
+#: The attempt that the current task sends, for transports that tell what becomes of it.
+current_recording: ContextVar[Recording | None] = ContextVar("current_recording", default=None)
+
 #: What is said of the attempt that the current task makes; None where the SDK makes its own.
 current_mark: ContextVar[Mark | None] = ContextVar("current_mark", default=None)
+
+
+def is_broken_off(error: BaseException) -> bool:
+    """Whether what the SDK's aiohttp transport calls a timeout was a connection that broke: no timer fired."""
+    cause = error.__cause__
+    return type(cause).__module__.startswith("aiohttp.") and not isinstance(cause, TimeoutError)
 
 
 def _described(error: BaseException) -> str:

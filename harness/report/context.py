@@ -14,6 +14,7 @@ from harness.report.tables import (
     COSTS,
     HEADER,
     TAILS,
+    WIRE,
     bound_rows,
     cost_rows,
     doubts,
@@ -21,6 +22,7 @@ from harness.report.tables import (
     headline_rows,
     tail_rows,
     why_no_bounds,
+    wire_rows,
 )
 from harness.report.verdict import published_rows, spread_of_one_run, verdict
 
@@ -36,6 +38,7 @@ def tables_of(summary: Mapping[str, Any], batches: pd.DataFrame) -> Tables:
         "faults": fault_rows(summary),
         "cells": [HEADER, *headline_rows(summary)],
         "tails": _headed(TAILS, tail_rows(summary)),
+        "wire": _headed(WIRE, wire_rows(summary)),
         "costs": _headed(COSTS, cost_rows(summary)),
         "bounds": _headed(BOUNDS, bound_rows(summary)),
         "published": published_rows(summary),

@@ -35,6 +35,17 @@ COSTS = (
     "attempt time unused, s per request",
 )
 
+#: The client's time before a request is written, and the time to first content with and without it.
+WIRE = (
+    "cell",
+    "in the client p50, s",
+    "p99, s",
+    "TTFT p50, s",
+    "on the wire p50, s",
+    "TTFT p99, s",
+    "on the wire p99, s",
+)
+
 #: Each quantile with its interval, where it has one.
 TAILS = (
     "cell",
@@ -116,6 +127,17 @@ def cost_rows(summary: Mapping[str, Any]) -> list[Row]:
                     number(cell["wasted_s"] / cell["requests"], 3),
                 )
             )
+    return rows
+
+
+def wire_rows(summary: Mapping[str, Any]) -> list[Row]:
+    """One row under WIRE for each cell whose transport told; none in virtual time, where clients take none."""
+    rows: list[Row] = []
+    for cell in summary["cells"]:
+        if "wire" in cell:
+            own, wire, whole = cell["wire"]["client_s"], cell["wire"]["ttft_s"], cell["ttft_s"]
+            pairs = ((own, "p50"), (own, "p99"), (whole, "p50"), (wire, "p50"), (whole, "p99"), (wire, "p99"))
+            rows.append((cell["cell"], *(number(spread[name], 3) for spread, name in pairs)))
     return rows
 
 

@@ -47,9 +47,13 @@ def _settings_that_differ(before: dict[str, object], after: dict[str, object]) -
     return {key for key in keys if before.get(key) != after.get(key)}
 
 
+#: Settings that strategies have gained, with what runs of before had.
+_SINCE = {"transport": "httpx2"}
+
+
 def _files_that_differ(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
     """What the names in a matrix stand for, which the settings do not spell out."""
-    names = [(cell["strategy"], cell["profile"]) for cell in before["cells"]]
+    names = [({**_SINCE, **cell["strategy"]}, cell["profile"]) for cell in before["cells"]]
     # Runs of before the manifest held profiles can be resumed on trust.
     known = before.get("profiles", after["profiles"])
     changed = set()

@@ -142,7 +142,11 @@ class Trial:
 
             async def opened(*, reuse: bool) -> AsyncOpenAI:
                 client = open_client(
-                    endpoint, max_retries=strategy.sdk_retries, max_connections=strategy.max_connections, reuse=reuse
+                    endpoint,
+                    max_retries=strategy.sdk_retries,
+                    max_connections=strategy.max_connections,
+                    reuse=reuse,
+                    transport=strategy.transport,
                 )
                 return await stack.enter_async_context(client)
 

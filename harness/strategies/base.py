@@ -15,6 +15,7 @@ Times = Annotated[int, Field(ge=0, strict=True)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Flag = Annotated[bool, Field(strict=True)]
 Dispatch = Literal["gather", "window", "aimd", "gradient"]
+Transport = Literal["httpx2", "aiohttp"]
 _S = TypeVar("_S", bound="Strategy")
 
 #: `timeout=off`: no limit at all.
@@ -46,8 +47,9 @@ class Strategy:
 
     `dispatch` says how requests are released: `gather` awaits batch after batch, `window` keeps `in_flight` requests
     under way over the whole workload, `aimd` and `gradient` begin with so many and adapt the number. `max_connections`
-    limits the client's pool. Subclasses register themselves by their `kind`; fields called `timeout`, `delay`, or with
-    names that end in `_timeout`, `_delay` or `_s`, are seconds.
+    limits the client's pool, and `transport` is what the SDK sends through: its default, or aiohttp. Subclasses
+    register themselves by their `kind`; fields called `timeout`, `delay`, or with names that end in `_timeout`,
+    `_delay` or `_s`, are seconds.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Strategy:
     dispatch: Dispatch = "gather"
     in_flight: Count = 100
     max_connections: Count | None = None
+    transport: Transport = "httpx2"
 
     register: ClassVar[dict[str, type[Strategy]]] = {}
 

@@ -20,6 +20,7 @@ COMMON = (
     "dispatch",
     "in_flight",
     "max_connections",
+    "transport",
     "headers_timeout",
     "backoff",
     "patient",
@@ -45,6 +46,7 @@ STRATEGY_VALUES: Mapping[str, tuple[str, ...]] = {
     "patient": _BOOLEAN,
     "fresh_connection": _BOOLEAN,
     "dispatch": ("gather", "window", "aimd", "gradient"),
+    "transport": ("httpx2", "aiohttp"),
     "objective": ("makespan", "mean"),
     "timeout": ("null", "off"),
 }
