@@ -3,7 +3,10 @@
 (() => {
   const { cells, colour, dash, seconds, interval, logAxis, cellLegend, legend, widthOf, shared, tip, draw, data } = harness;
   const names = (rows) => [...new Set(rows.map((row) => row.cell))];
-  const plot = (place, options) => Plot.plot({ ...shared, width: widthOf(place), ...options });
+  /** A drawing as wide as its place, or wider where margins for names would leave it no room: then it scrolls. */
+  const plot = (place, options) => Plot.plot({
+    ...shared, width: Math.max(widthOf(place), 260 + (options.marginLeft ?? shared.marginLeft) + (options.marginRight ?? 20)), ...options,
+  });
   const percent = (share) => `${+(100 * share).toPrecision(3)} %`;
   const about = (name) => {
     const cell = cells.get(name);

@@ -36,7 +36,7 @@
     });
     svg.setAttribute("role", "img");
     svg.addEventListener("click", () => svg.value && choose(svg.value));
-    const some = found.of > rows.length ? ` The ${rows.length.toLocaleString("en")} slowest of ${found.of.toLocaleString("en")} batches, and those of trial ${data.trial}.` : "";
+    const some = found.of > rows.length ? ` Shown are ${rows.length.toLocaleString("en")} of ${found.of.toLocaleString("en")}: the slowest, and those of trial ${data.trial}.` : "";
     const hollow = rows.some((row) => !row.drawn) ? " Empty dots: the page has no room for their timelines." : "";
     places.batches.replaceChildren(svg, element("p", { className: "small" }, `Each dot is a batch of ${chosen.cell}.${some}${hollow}`));
   };
