@@ -3,8 +3,8 @@
     pytest tests/benchmarks/test_transports_speed.py -m bench --benchmark-enable -s
 
 The first of 16 tokens comes after 0.5 s, the others 20 ms apart: 125 requests/s are ideal with 100 in flight and 1,250
-with 1,000. Prints requests per second, and by how much the time to first content is read too high, as a whole and on the
-wire. Client and server share the machine's cores.
+with 1,000. Prints requests per second, and by how much the time to first content is read too high, as a whole and on
+the wire. Client and server share the machine's cores.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ pytestmark = pytest.mark.bench
 
 FIRST_S = 0.5
 SERVER = [
-    "profile=calm",
-    "profile.headers={kind: constant, value: 0.0}",
+    "profile=instant",
     f"profile.first_content={{kind: constant, value: {FIRST_S}}}",
     "profile.between_tokens={kind: constant, value: 0.02}",
     "profile.output_tokens=16",
