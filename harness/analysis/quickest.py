@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from harness.analysis import statistics
-from harness.analysis.speedups import LEVEL, SERVER_AXES
+from harness.analysis.speedups import LEVEL, SERVER_AXES, in_common, ratio_of_means
 
 Cell = Mapping[str, Any]
 
@@ -77,12 +77,12 @@ def _of_server(cells: Sequence[Cell]) -> Quickest:
 
 
 def _ratio(best: Cell, other: Cell, base: Cell | None, corrected: Mapping[frozenset[str], float]) -> Ratio:
-    factor = other["total_s"]["mean"] / best["total_s"]["mean"]
+    factor = ratio_of_means(other, best) or 1.0
     if base is other:
         return _as_recorded(best["speedup"], other, factor, is_reference=True)
     if base is best:
         return _as_recorded(_turned(other["speedup"]), other, factor)
-    before, after = _paired(other, best)
+    before, after = in_common(other, best)
     ratio = statistics.log_ratio(before, after)
     if before == after and before:
         return Ratio(other["cell"], factor, None, False, f"none of {len(before)} trials differs")
@@ -113,19 +113,11 @@ def _corrected(cells: Sequence[Cell]) -> dict[frozenset[str], float]:
     """P-values of each pair of cells that can be compared, corrected for all of them."""
     found: dict[frozenset[str], float] = {}
     for one, other in combinations(cells, 2):
-        first, second = _paired(one, other)
+        first, second = in_common(one, other)
         ratio = None if first == second else statistics.log_ratio(first, second)
         if ratio is not None:
             found[frozenset({one["cell"], other["cell"]})] = ratio.p_differs()
     return dict(zip(found, statistics.holm(list(found.values())), strict=True))
-
-
-def _paired(one: Cell, other: Cell) -> tuple[list[float], list[float]]:
-    """Totals of the seeds that both cells have."""
-    first = dict(zip(one["seeds"], one["total_s"]["per_trial"], strict=True))
-    second = dict(zip(other["seeds"], other["total_s"]["per_trial"], strict=True))
-    common = sorted(first.keys() & second.keys())
-    return [first[seed] for seed in common], [second[seed] for seed in common]
 
 
 def _failures(cell: Cell) -> float:

@@ -42,25 +42,36 @@ def add_speedups(cells: Sequence[Cell], reference: str) -> None:
 
 def _speedup(base: Cell, cell: Cell) -> tuple[dict[str, Any], float | None]:
     """How much faster, and the p-value of there being no difference, where that can be told."""
-    theirs = dict(zip(base["seeds"], base["total_s"]["per_trial"], strict=True))
-    ours = dict(zip(cell["seeds"], cell["total_s"]["per_trial"], strict=True))
-    common = sorted(theirs.keys() & ours.keys())
-    before, after = [theirs[s] for s in common], [ours[s] for s in common]
-    # What one of them lacks was, perhaps, the run's slowest trial: only what both have played is compared.
-    paired = bool(common) and theirs.keys() != ours.keys()
-    pair = (
-        (statistics.mean(before), statistics.mean(after))
-        if paired
-        else (base["total_s"]["mean"], cell["total_s"]["mean"])
-    )
-    found = {"mean": round(pair[0] / pair[1], 9) if pair[1] else None}
+    before, after = in_common(base, cell)
+    factor = ratio_of_means(base, cell)
+    found = {"mean": None if factor is None else round(factor, 9)}
     ratio = statistics.log_ratio(before, after)
-    if before == after and common:
+    if before == after and before:
         # An interval without width would say that no seed could ever tell them apart.
-        return found | {"significant": False, "why_not": f"none of {len(common)} trials differs"}, None
+        return found | {"significant": False, "why_not": f"none of {len(before)} trials differs"}, None
     if ratio is None:
         return found | {"why_not": statistics.why_no_ratio(before, after)}, None
     return found | {"ci95": statistics.pair(ratio.interval())}, ratio.p_differs()
+
+
+def in_common(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[list[float], list[float]]:
+    """Totals of the seeds that both cells have, in order of the seeds."""
+    first = dict(zip(one["seeds"], one["total_s"]["per_trial"], strict=True))
+    second = dict(zip(other["seeds"], other["total_s"]["per_trial"], strict=True))
+    common = sorted(first.keys() & second.keys())
+    return [first[seed] for seed in common], [second[seed] for seed in common]
+
+
+def ratio_of_means(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
+    """The mean total of one cell / that of another; None where the latter is zero.
+
+    What one of them lacks was, perhaps, the run's slowest trial: only what both have played is compared.
+    """
+    means = one["total_s"]["mean"], other["total_s"]["mean"]
+    before, after = in_common(one, other)
+    if before and set(one["seeds"]) != set(other["seeds"]):
+        means = statistics.mean(before), statistics.mean(after)
+    return float(means[0] / means[1]) if means[1] else None
 
 
 def _server(cell: Mapping[str, Any]) -> str:

@@ -58,22 +58,24 @@ def load(folder: RunFolder, progress: Progress = nobody) -> Tables:
 
 
 def are_whole(folder: RunFolder) -> bool:
-    """Whether the Parquet tables are complete files, written after the last record."""
-    written = [folder.path / f"{name}.parquet" for name in ("requests", "attempts")]
+    """Whether the Parquet tables are complete, have today's columns, and were written after the last record."""
+    written = {folder.path / "requests.parquet": _REQUESTS, folder.path / "attempts.parquet": _ATTEMPTS}
     records = (folder.path / RECORDS).stat().st_mtime_ns
-    return all(path.is_file() and path.stat().st_mtime_ns >= records and _is_complete(path) for path in written)
+    return all(
+        path.is_file() and path.stat().st_mtime_ns >= records and _columns_of(path) == columns
+        for path, columns in written.items()
+    )
 
 
-def _is_complete(path: Path) -> bool:
-    """Whether a Parquet file has its end, which says what is in it."""
+def _columns_of(path: Path) -> tuple[str, ...]:
+    """The columns of a Parquet file; none of one that lacks its end, which says what is in it."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        parquet.read_metadata(path)
+        return tuple(parquet.read_schema(path).names)
     except pa.ArrowInvalid:
-        return False
-    return True
+        return ()
 
 
 def write(tables: Tables, folder: RunFolder) -> None:

@@ -16,9 +16,6 @@ def wire(tables: Tables) -> dict[str, dict[str, Any]]:
     `ttft_s`, from then to first content; of all attempts that tell. Cells of which none does are left out.
     """
     attempts = tables.attempts
-    if "written_s" not in attempts.column_names:
-        # Tables of before transports told.
-        return {}
     columns = [np.asarray(attempts[name].to_numpy(), float) for name in ("send_s", "written_s", "first_content_s")]
     send, written, content = columns
     told = ~np.isnan(written)

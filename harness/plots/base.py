@@ -48,7 +48,7 @@ class Data:
         """The cells of the summary whose trials are complete enough to have a total."""
         return [cell for cell in self.summary["cells"] if cell["total_s"]["per_trial"]]
 
-    @property
+    @cached_property
     def comparable(self) -> set[str]:
         """The reference and what is compared with it: cells behind the same server, of which a title may name two."""
         reference = self.summary["reference"]

@@ -22,15 +22,16 @@ _DIGITS = 6
 
 def payload(data: Data, figures: Sequence[Chart]) -> dict[str, Any]:
     """Everything that the page's script needs, small enough to be carried in it. Seconds, or whole milliseconds."""
+    patience = patience_s(data)
     return {
         "experiment": data.summary["experiment"],
         "reference": data.summary["reference"],
         "trial": data.shown_trial,
         "beside": _beside(figures),
-        "cells": [_cell(cell, data, patience_s(data)) for cell in data.summary["cells"]],
+        "cells": [_cell(cell, data, patience) for cell in data.summary["cells"]],
         "figures": {chart.name: _columns(chart) for chart in figures},
         "batches": batches_shown(data),
-        "timelines": _timelines(data),
+        "timelines": _timelines(data, patience),
     }
 
 
@@ -87,13 +88,13 @@ def batches_shown(data: Data) -> dict[str, Any]:
     return found
 
 
-def _timelines(data: Data) -> dict[str, Any]:
+def _timelines(data: Data, patience: Mapping[str, float]) -> dict[str, Any]:
     """Parts and losses of each batch, as flat lists of whole numbers.
 
     Six to a part: request, attempt, lane, which of `parts`, and its two ends in ms; five to a loss: request, attempt,
     lane, which of `outcomes`, and when, in ms.
     """
-    parts, lost = parts_of(data.timelines, patience_s(data))
+    parts, lost = parts_of(data.timelines, patience)
     outcomes = sorted(set(lost["outcome"]))
     coded = parts.assign(
         part=parts["part"].map(list(PARTS).index), from_s=_ms(parts["from_s"]), to_s=_ms(parts["to_s"])

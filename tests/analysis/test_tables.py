@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from pyarrow import parquet
 
 from harness.analysis import finish, summarise
 from harness.analysis import tables as module
@@ -90,6 +91,15 @@ def test_parquet_that_was_cut_short_is_not_read(tmp_path: Path):
     whole = (folder.path / "attempts.parquet").read_bytes()
     (folder.path / "attempts.parquet").write_bytes(whole[:-10])
     assert len(load(folder)) == 2
+
+
+def test_parquet_of_before_a_column_was_added_is_not_read(tmp_path: Path):
+    """Nor missed: what it lacks may be in the records."""
+    folder = made(tmp_path / "run", {"a": [[1.0], [2.0]]})
+    path = folder.path / "attempts.parquet"
+    parquet.write_table(parquet.read_table(path).drop_columns(["written_s"]), path)
+    assert not are_whole(folder)
+    assert "written_s" in load(folder).attempts.column_names
 
 
 def test_a_chunk_ends_anywhere(tmp_path: Path, monkeypatch):

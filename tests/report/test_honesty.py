@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis import summarise
+from harness.analysis.quickest import quickest
 from harness.plots import BatchTimings, CostAndSpeed, TotalsAndSpeedup
 from harness.plots.base import save
 from harness.records import Attempt
@@ -35,6 +36,8 @@ def test_only_trials_that_both_have_are_compared(tmp_path: Path, cell):
     assert summary["cells"][1]["speedup"]["mean"] == 1.0
     assert verdict(summary).startswith("fast is about as fast as slow")
     assert "over 1 trial." in verdict(summary)
+    (found,) = quickest(summary["cells"])
+    assert [ratio.factor for ratio in found.ratios] == [1.0]
 
 
 def test_missing_batches_and_trials_keep_their_numbers(tmp_path: Path):

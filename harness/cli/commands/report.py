@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 from pathlib import Path
 
 from harness.cli.commands.base import Command, add_export, add_json
@@ -28,8 +27,6 @@ def _handle(arguments: argparse.Namespace) -> int:
 
     folder = RunFolder.open(arguments.run_dir)
     out = Path(arguments.out) if arguments.out else folder.path / "report"
-    # Figures are made of very many small objects, and few of them become garbage that refers to itself.
-    gc.disable()
     with working("reporting") as tick:
         written = write_report(folder, out, trial=arguments.trial, figures_only=arguments.figures_only, progress=tick)
     if arguments.json:
