@@ -37,7 +37,7 @@ def with_foresight(outcome: Outcome, request: Request, profile: Profile, *, stre
             outcome.seed,
             request.key,
             attempt.attempt,
-            tokens=request.max_tokens,
+            tokens=request.mock_tokens,
             meeting=Meeting(now_s=attempt.send_s),
         )
         answer_s = attempt.send_s + _answer_s(script if stream else script.all_at_the_end())

@@ -38,16 +38,25 @@ def rounded(instant: float | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One chat completion of a workload; `index` counts through the workload, whatever its slices."""
+    """One chat completion of a workload; `index` counts through the workload, whatever its slices.
+
+    `max_tokens` limits the answer; `output_tokens` is what it is expected to have, which the mock keeps to.
+    """
 
     index: int
     messages: tuple[Mapping[str, Any], ...]
     max_tokens: int | None = None
+    output_tokens: int | None = None
 
     @property
     def key(self) -> str:
         """The name that the mock draws scripts by and that `X-Harness-Request` carries."""
         return str(self.index)
+
+    @property
+    def mock_tokens(self) -> int | None:
+        """The tokens of the mock's answer: as many as expected, within the limit; None leaves it to the profile."""
+        return min((one for one in (self.max_tokens, self.output_tokens) if one is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def test_slices_cut_the_same_requests(size, sizes):
     workload = Workload(batches=2, batch_size=5)
     slices = workload.slices(size)
     assert [len(each) for each in slices] == sizes
-    assert [request for each in slices for request in each] == workload.requests
+    assert [request for each in slices for request in each] == list(workload.requests)
 
 
 @pytest.mark.parametrize(

@@ -87,8 +87,10 @@ class Play:
 
     def _arguments(self) -> dict[str, Any]:
         arguments: dict[str, Any] = {"model": self._endpoint.model, "messages": self.request.messages}
-        if self.request.max_tokens is not None:
-            arguments["max_tokens"] = self.request.max_tokens
+        # Only the mock is told how long its answer is to be; an API decides that itself.
+        limit = self.request.mock_tokens if self._endpoint.is_mock else self.request.max_tokens
+        if limit is not None:
+            arguments["max_tokens"] = limit
         return arguments
 
     def _answered(self, answer: ChatCompletion | StreamedMessage) -> Outcome:

@@ -230,7 +230,7 @@ def _strategy(settings: Settings, combination: dict[str, Any]) -> Strategy:
 
 def _batch_size(settings: Settings, combination: dict[str, Any]) -> int:
     size = combination.get("batch_size", settings.workload.batch_size)
-    total = len(settings.workload.requests)
+    total = len(settings.workload)
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= total:
         raise UserError(f"matrix.batch_size: {size!r} is not between 1 and the workload's {total} requests")
     return size

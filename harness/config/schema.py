@@ -170,11 +170,11 @@ class Experiment:
     @property
     def requests_per_trial(self) -> int:
         """Requests of all cells in one trial."""
-        return sum(len(cell.workload.requests) for cell in self.cells)
+        return sum(len(cell.workload) for cell in self.cells)
 
     @property
     def _attempts_per_trial(self) -> int:
-        return sum(len(cell.workload.requests) * cell.strategy.http_attempts_at_most for cell in self.cells)
+        return sum(len(cell.workload) * cell.strategy.http_attempts_at_most for cell in self.cells)
 
     def http_attempts_at_most(self) -> int:
         """The most HTTP attempts that the run can make: retries multiply."""

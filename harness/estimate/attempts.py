@@ -27,7 +27,7 @@ class Attempts:
 def attempts(experiment: Experiment, foreseen: Sequence[Foreseen]) -> Attempts:
     """The attempts of a run."""
     loads = zip(experiment.cells, foreseen, strict=True)
-    per_trial = sum(len(cell.workload.requests) * (one.load or 1.0) for cell, one in loads)
+    per_trial = sum(len(cell.workload) * (one.load or 1.0) for cell, one in loads)
     return Attempts(
         requests=experiment.requests,
         expected=round(experiment.trials * per_trial),

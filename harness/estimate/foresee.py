@@ -56,7 +56,7 @@ def _of_cell(cell: Cell, trials: int, scale: float) -> Foreseen:
     if strategy is None or reason is not None:
         return _unknown(cell, reason or "")
     draws: Draws = FromProfile(cell.profile, _SEED, tokens=cell.workload.max_tokens)
-    requests = len(cell.workload.requests)
+    requests = len(cell.workload)
     size = min(cell.batch_size, requests)
     found = simulate(
         strategy,

@@ -55,7 +55,7 @@ def _about(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         "axes": cell.axes,
         "strategy": asdict(cell.strategy),
         "workload": cell.workload.name,
-        "requests_per_trial": len(cell.workload.requests),
+        "requests_per_trial": len(cell.workload),
         "batch_size": cell.batch_size,
         "max_tokens": cell.workload.max_tokens,
         "slo_s": cell.workload.slo_s,

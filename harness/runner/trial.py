@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ class Ledger:
         """Whether every request of a trial is on disk."""
         return all(key in recorded for key in _keys(cell, trial))
 
-    def left(self, cell: str, trial: int, batch: list[Request], *, whole: bool) -> list[Request]:
+    def left(self, cell: str, trial: int, batch: Sequence[Request], *, whole: bool) -> Sequence[Request]:
         """What of a batch still needs playing: `whole` batches are played again unless all of them is on disk."""
         if self._replays:
             return batch
@@ -77,7 +77,7 @@ class Ledger:
 
 
 def _keys(cell: Cell, trial: int) -> list[Key]:
-    return [(cell.name, trial, request.index) for request in cell.workload.requests]
+    return [(cell.name, trial, number) for number in range(len(cell.workload))]
 
 
 class Trial:
@@ -101,7 +101,7 @@ class Trial:
         own = settings.kind == "mock" and settings.base_url is None
         self._foreseeable = own and foreseeable(cell.profile)
         self._origin = 0.0
-        self.requests = len(cell.workload.requests)
+        self.requests = len(cell.workload)
 
     async def main(self) -> None:
         """Release the requests as the strategy's dispatch says. Raises TrialLimitError."""
@@ -130,11 +130,11 @@ class Trial:
     def _gathers(self) -> bool:
         return self._strategy.dispatch == "gather"
 
-    def _batches(self) -> list[list[Request]]:
+    def _batches(self) -> Sequence[Sequence[Request]]:
         """What is awaited together: slices under `gather`, otherwise all."""
         return self._cell.workload.slices(self._cell.batch_size if self._gathers else self.requests)
 
-    async def _batch(self, number: int, requests: list[Request], endpoint: Endpoint) -> bool:
+    async def _batch(self, number: int, requests: Sequence[Request], endpoint: Endpoint) -> bool:
         """Play one batch; False when its limit cut it short."""
         strategy, limit_s = self._strategy, self._experiment.settings.batch_limit_s
         self._memory.release(len(requests))
