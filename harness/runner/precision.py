@@ -17,8 +17,9 @@ from typing import Any
 from harness.analysis import summarise
 from harness.config import Experiment
 from harness.progress import unseen
-from harness.runner.core import RunResult, Working, run
+from harness.runner.core import Working, run
 from harness.runner.listener import Listener
+from harness.runner.result import RunResult
 from harness.storage import RunFolder
 
 #: Further trials of a stage beyond what the interval asks for, and the fewest of them.

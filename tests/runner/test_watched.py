@@ -8,7 +8,8 @@ import multiprocessing
 
 import pytest
 
-from harness import clock, engines
+from harness import clock
+from harness.engines import Task, engine_named
 from harness.runner import Silent, open_folder
 from harness.runner.ticks import TICK_S, ticking
 from harness.storage import RunFolder
@@ -106,10 +107,11 @@ def test_waiting_for_other_processes_is_told():
     """Here the result comes only because of it."""
     told = multiprocessing.get_context("fork").Event()
 
-    def play(number: int) -> bool:
+    def play(task: Task) -> bool:
         return told.wait(timeout=60)
 
-    assert list(engines.in_order(play, 1, workers=1, idle=told.set)) == [True]
+    with engine_named("processes", most=1, options={}) as engine:
+        assert list(engine.in_order(play, [Task(0, "cell")], idle=told.set)) == [True]
 
 
 def test_a_run_resumed_with_more_trials_has_their_seeds_in_its_manifest(play, small, tmp_path):

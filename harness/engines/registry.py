@@ -1,0 +1,20 @@
+"""Engines by name. A module of this package that has `opened` is one; it is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from importlib import import_module
+from typing import Any
+
+from harness.engines.base import Engine
+
+
+def engine_named(name: str, *, most: int, options: Mapping[str, Any]) -> AbstractContextManager[Engine]:
+    """The engine of `harness/engines/<name>.py`, open for as long as the block lasts.
+
+    There is work for `most` workers at once; `options` are settings of the engine's own. Raises UserError when it
+    cannot be had.
+    """
+    opened: AbstractContextManager[Engine] = import_module(f"harness.engines.{name}").opened(most=most, options=options)
+    return opened

@@ -1,0 +1,105 @@
+"""What an engine plays: the tasks of a run, and what playing one leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from harness import clock
+from harness.config import Cell, Experiment
+from harness.engines import Task
+from harness.errors import UserError
+from harness.records import Outcome
+from harness.runner.failures import TooManyFailuresError
+from harness.runner.lag import LoopLag
+from harness.runner.listener import Listener, Silent
+from harness.runner.targets import Targets, open_targets
+from harness.runner.ticks import ticking
+from harness.runner.trial import Ledger, Trial, TrialLimitError
+
+#: A profile without latency plays a whole trial at one instant, which is no livelock: a request takes far fewer turns
+#: of the loop than this.
+ITERATIONS = 10_000
+LIVELOCK_LIMIT = 1_000_000
+
+Recorded = Mapping[tuple[str, int, int], Outcome]
+Keep = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a task left: outcomes that nobody has kept yet, and why it could not be played to its end, if so."""
+
+    outcomes: Sequence[Outcome] = ()
+    reason: str | None = None
+
+
+def tasks_left(experiment: Experiment, recorded: Recorded) -> list[Task]:
+    """What still has to be played, trials outside."""
+    return [
+        Task(trial, cell.name)
+        for trial in range(experiment.trials)
+        for cell in experiment.cells
+        if not Ledger.complete(cell, trial, recorded)
+    ]
+
+
+def cell_of(experiment: Experiment, task: Task) -> Cell:
+    """The cell that a task names."""
+    return next(cell for cell in experiment.cells if cell.name == task.cell)
+
+
+def play_task(experiment: Experiment, task: Task) -> Played:
+    """Play a task from its start, in virtual time, and give back all that came of it: the work of an engine elsewhere.
+
+    `functools.partial(play_task, experiment)` survives pickling, as do tasks and what comes back.
+    """
+    outcomes: list[Outcome] = []
+    with open_targets(experiment) as targets:
+        reason = Here(experiment, {}, outcomes.append, Silent(), targets).play(task)
+    return Played(outcomes, reason)
+
+
+class Here:
+    """Plays tasks in this process, and keeps each request as it ends."""
+
+    def __init__(
+        self, experiment: Experiment, recorded: Recorded, keep: Keep, listener: Listener, targets: Targets
+    ) -> None:
+        self._experiment = experiment
+        self._recorded = recorded
+        self._keep = keep
+        self._listener = listener
+        self._targets = targets
+        self.lag = LoopLag()
+
+    def play(self, task: Task) -> str | None:
+        """Play one task; the reason when it could not be played to its end."""
+        experiment, cell = self._experiment, cell_of(self._experiment, task)
+        ledger = Ledger(cell, task.trial, self._recorded, self._keep, replays=experiment.clock == "virtual")
+        trial = Trial(experiment, cell, task.trial, self._targets.of(cell), ledger=ledger, listener=self._listener)
+        main = trial.main
+        if experiment.clock == "real":
+            main = partial(self.lag.around, partial(ticking, trial.main, self._listener.idle))
+        return _played(main, trial.requests, experiment.clock)
+
+
+def _played(
+    main: Callable[[], Coroutine[Any, Any, None]], requests: int, clock_name: Literal["virtual", "real"]
+) -> str | None:
+    """Play one trial of one cell, of so many requests; the reason when it could not be played to its end."""
+    try:
+        clock.run(main, clock=clock_name, livelock_limit=LIVELOCK_LIMIT + ITERATIONS * requests)
+    except (UserError, TooManyFailuresError):
+        raise
+    except Exception as error:
+        # Whatever broke this cell, the others still have to be played.
+        return reason_of(error)
+    return None
+
+
+def reason_of(error: Exception) -> str:
+    """Why a cell was given up, in one line."""
+    return str(error) if isinstance(error, TrialLimitError) else f"{type(error).__name__}: {error}"
