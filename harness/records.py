@@ -8,8 +8,8 @@ Outcome                 how it ended: one line of records.jsonl
 
 All instants are seconds since the start of the trial in its cell, rounded to 1e-9 so that equal
 seeds give equal bits in virtual time. History of SCHEMA_VERSION: 1, the first; since then optional fields
-(`winner`, `tokens`, `false_restart`, `wasted_tokens`, `connected_s`, `written_s`) have been added, which older
-records lack.
+(`winner`, `tokens`, `false_restart`, `wasted_tokens`, `connected_s`, `written_s`, `released_s`) have been added, which
+older records lack.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ class Attempt:
 class Outcome:
     """How one request ended: from `start_s`, when the caller wanted it, to `end_s`.
 
-    `winner` is the number of the attempt whose answer it was, where attempts raced.
+    `winner` is the number of the attempt whose answer it was, where attempts raced. `released_s` is when it was really
+    begun, where that was not at `start_s`: in the open loop a request can be due and wait for its turn.
     """
 
     experiment: str
@@ -122,6 +123,7 @@ class Outcome:
     error: str | None = None
     winner: int | None = None
     attempts: tuple[Attempt, ...] = field(default=())
+    released_s: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -132,6 +134,11 @@ class Outcome:
     def key(self) -> tuple[str, int, int]:
         """What identifies the request within a run: cell, trial, request."""
         return (self.cell, self.trial, self.request)
+
+    @property
+    def begun_s(self) -> float:
+        """When it was really begun."""
+        return self.start_s if self.released_s is None else self.released_s
 
     @property
     def latency_s(self) -> float:
@@ -146,7 +153,11 @@ class Outcome:
 
     def to_json(self) -> str:
         """One line of records.jsonl, without the newline."""
-        return json.dumps({"schema": SCHEMA_VERSION, **asdict(self)}, separators=(",", ":"), ensure_ascii=False)
+        fields = {"schema": SCHEMA_VERSION, **asdict(self)}
+        if self.released_s is None:
+            # Most requests begin when they are wanted, and their records are as they were before there was this field.
+            del fields["released_s"]
+        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_dict(cls, line: Mapping[str, Any]) -> Outcome:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from harness.errors import UserError, did_you_mean
 from harness.faults import Fault
 from harness.strategies import Strategy
+from harness.workload.arrivals import Arrivals
 
 
 def validation_error(error: ValidationError, where: str, schema: type) -> UserError:
@@ -50,7 +51,7 @@ _DISTRIBUTIONS = {
     "empirical",
     "mixture",
 }
-_KINDS = frozenset(_DISTRIBUTIONS | Fault.register.keys() | Strategy.register.keys())
+_KINDS = frozenset(_DISTRIBUTIONS | Fault.register.keys() | Strategy.register.keys() | Arrivals.register.keys())
 
 
 def _kind_error(key: str, found: Mapping[str, Any]) -> UserError:
@@ -59,7 +60,12 @@ def _kind_error(key: str, found: Mapping[str, Any]) -> UserError:
         return UserError(f"{key} is missing")
     context = found["ctx"]
     tag, known = str(context["tag"]), {choice.strip(" '") for choice in context["expected_tags"].split(",")}
-    nouns = {"distribution": _DISTRIBUTIONS, "strategy": Strategy.register.keys(), "fault": Fault.register.keys()}
+    nouns = {
+        "distribution": _DISTRIBUTIONS,
+        "strategy": Strategy.register.keys(),
+        "fault": Fault.register.keys(),
+        "arrivals": Arrivals.register.keys(),
+    }
     noun = next((noun for noun, kinds in nouns.items() if known <= kinds), "kind")
     return UserError(f"{key}: no such {noun} '{tag}'{did_you_mean(tag, known)}")
 
@@ -75,8 +81,11 @@ def _short(value: Any) -> bool:
 
 def _fields_at(loc: Iterable[Any], schema: type, path: list[Any]) -> list[str]:
     """The fields of what a path leads to; where there are several kinds, their tag says which."""
-    kinds: dict[str, type] = {**Fault.register, **Strategy.register}
-    tagged = next((kinds[part] for part in reversed(list(loc)) if part in kinds), None)
+    parts = list(loc)
+    # A constant is a distribution elsewhere.
+    arrivals = Arrivals.register if "arrivals" in parts else {}
+    kinds: dict[str, type] = {**Fault.register, **Strategy.register, **arrivals}
+    tagged = next((kinds[part] for part in reversed(parts) if part in kinds), None)
     return _names(schema, path[:-1]) if tagged is None else [field.name for field in fields(tagged)]
 
 

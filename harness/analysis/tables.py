@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 _KEYS = ("experiment", "cell", "trial", "batch", "request")
 _REQUEST = ("experiment", "cell", "trial", "seed", "batch", "request", "outcome", "error", "finish_reason", "tokens")
-_REQUESTS = (*_REQUEST, "start_s", "end_s", "latency_s", "ttft_s", "attempts", "retries", "hedges", "winner")
+_REQUESTS = (
+    *_REQUEST,
+    "start_s",
+    "end_s",
+    "latency_s",
+    "ttft_s",
+    "attempts",
+    "retries",
+    "hedges",
+    "winner",
+    "released_s",
+)
 _ATTEMPT = (
     "attempt", "kind", "outcome", "error", "request_id", "status", "bytes", "send_s", "end_s", "headers_s",
     "first_content_s", "last_content_s",
@@ -153,6 +164,7 @@ def _request(line: Mapping[str, Any]) -> tuple[Any, ...]:
         kinds.count("retry"),
         kinds.count("hedge"),
         winner,
+        line.get("released_s"),
     )
 
 

@@ -31,11 +31,13 @@ class Play:
         endpoint: Endpoint,
         *,
         origin: float,
+        wanted: float | None = None,
         memory: Memory | None = None,
         fresh: AsyncOpenAI | None = None,
         **place: Any,
     ) -> None:
-        """`origin` is the start of the trial in seconds on the loop's clock; `place` names the record.
+        """`origin` is the start of the trial in seconds on the loop's clock, and `wanted` the instant from which the
+        request's time counts, if that is not now; `place` names the record.
 
         `memory` is what the requests of one trial share. Retries go to `fresh`, if it is given.
         """
@@ -50,7 +52,8 @@ class Play:
         self._origin = origin
         self._trace = Trace(request.key)
         self._clock = asyncio.get_running_loop().time
-        self._start = self._clock()
+        self._released = self._clock()
+        self._start = self._released if wanted is None else wanted
 
     async def run(self) -> Outcome:
         """Play the request to its end. A failure is an outcome; only cancellation raises."""
@@ -125,17 +128,20 @@ class Play:
         self, outcome: str, *, tokens: int = 0, finish_reason: str | None = None, error: str | None = None
     ) -> Outcome:
         now = self._clock()
+        start_s = round(self._start - self._origin, 9)
+        released_s = round(self._released - self._origin, 9)
         return Outcome(
             **self._place,
             request=self.request.index,
             outcome=outcome,
-            start_s=round(self._start - self._origin, 9),
+            start_s=start_s,
             end_s=round(now - self._origin, 9),
             tokens=tokens,
             finish_reason=finish_reason,
             error=error,
             winner=self._winner,
             attempts=self._trace.attempts(self._origin, now),
+            released_s=None if released_s == start_s else released_s,
         )
 
 

@@ -15,13 +15,14 @@ from harness.config.matrix import cell_name, expand
 from harness.config.recorded import expanded
 from harness.config.schema import Cell, Experiment, Settings
 from harness.config.words import AXES_OF_STRATEGY, prepared
+from harness.config.workloads import NO_BATCHES, at_rate, batch_size, released
 from harness.errors import UserError
 from harness.faults import AnyFault, Fault
 from harness.profiles import Profile
 from harness.strategies import ADAPTER as STRATEGIES
 from harness.strategies import Strategy
 
-_AXES = AXES_OF_STRATEGY | {"strategy", "profile", "fault", "batch_size"}
+_AXES = AXES_OF_STRATEGY | {"strategy", "profile", "fault", "rate", "batch_size"}
 _SETTINGS = TypeAdapter(Settings)
 _FAULT: TypeAdapter[Fault] = TypeAdapter(AnyFault)
 #: The value of the axis `fault` that adds none.
@@ -42,6 +43,7 @@ def compose(experiment: str | None, words: Sequence[str] = ()) -> Experiment:
     _check_words(settings, words)
     clock = _clock(settings)
     _check_together(settings, clock)
+    settings.workload.check()
     cells = tuple(_cells(settings))
     if clock == "virtual" and any(cell.strategy.transport != "httpx2" for cell in cells):
         raise UserError("transport=aiohttp needs clock=real: aiohttp uses sockets of the system, which take real time")
@@ -126,6 +128,11 @@ def _check_words(settings: Settings, words: Sequence[str]) -> None:
         if section in {"strategy", "profile", "fault"} and section in axes:
             advice = f"matrix.{field}=[...]" if field in _AXES else f"matrix.{section}=[...]"
             raise UserError(f"'{word}' has no effect: the matrix names its {section} values; use {advice}")
+        if section == "workload" and field in {"batches", "batch_size"} and settings.workload.counts_itself:
+            counts = "duration_s" if settings.workload.duration_s else "the trace"
+            raise UserError(f"'{word}' has no effect: {counts} of the workload says how many requests there are")
+        if key == "strategy.dispatch" and word.endswith("=gather") and settings.workload.arrivals is not None:
+            raise UserError(NO_BATCHES)
         if section == "strategy" and field in axes:
             raise UserError(f"'{word}' has no effect: {field} is an axis of the matrix; use matrix.{field}=[...]")
 
@@ -173,14 +180,15 @@ def _check_profiles(profiles: Sequence[Profile]) -> None:
 
 
 def _cell(settings: Settings, combination: dict[str, Any]) -> Cell:
-    strategy = _strategy(settings, combination)
+    workload = at_rate(settings.workload, combination)
+    strategy = released(_strategy(settings, combination), workload, combination)
     profile = _profile(settings, combination)
     return Cell(
         name=cell_name(combination, strategy.name),
         strategy=strategy,
-        workload=settings.workload,
+        workload=workload,
         profile=profile,
-        batch_size=_batch_size(settings, combination),
+        batch_size=batch_size(workload, combination),
         axes=combination,
     )
 
@@ -226,14 +234,6 @@ def _strategy(settings: Settings, combination: dict[str, Any]) -> Strategy:
             )
     changed: Strategy = _validated(STRATEGIES, known | changes, "matrix", type(strategy))
     return changed
-
-
-def _batch_size(settings: Settings, combination: dict[str, Any]) -> int:
-    size = combination.get("batch_size", settings.workload.batch_size)
-    total = len(settings.workload)
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= total:
-        raise UserError(f"matrix.batch_size: {size!r} is not between 1 and the workload's {total} requests")
-    return size
 
 
 def _reference(settings: Settings, cells: tuple[Cell, ...]) -> str:

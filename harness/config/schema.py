@@ -174,16 +174,24 @@ class Experiment:
 
     @property
     def _attempts_per_trial(self) -> int:
-        return sum(len(cell.workload) * cell.strategy.http_attempts_at_most for cell in self.cells)
+        return sum(
+            len(cell.workload) * cell.strategy.http_attempts_at_most + cell.workload.warmup for cell in self.cells
+        )
 
     def http_attempts_at_most(self) -> int:
         """The most HTTP attempts that the run can make: retries multiply."""
         return self.most_trials * self._attempts_per_trial
 
     def tokens_at_most(self) -> int | None:
-        """The most output tokens that the run can ask for; None without `workload.max_tokens`."""
-        limit = self.settings.workload.max_tokens
-        return None if limit is None else limit * self.http_attempts_at_most()
+        """The most output tokens that the run can ask for; None where a request sets no limit."""
+        limits = [cell.workload.most_tokens for cell in self.cells]
+        if None in limits:
+            return None
+        # A warm-up request asks for one token.
+        return self.most_trials * sum(
+            (limit or 0) * cell.strategy.http_attempts_at_most + cell.workload.warmup
+            for cell, limit in zip(self.cells, limits, strict=True)
+        )
 
     def describe(self) -> str:
         """One line: how much will be played, and how."""
@@ -194,4 +202,6 @@ class Experiment:
             wanted = settings.precision
             trials += f" and more until each {wanted.metric} is known within {wanted.within:.3g} of it"
         server = "the mock" if settings.target.kind == "mock" else settings.target.base_url or "the OpenAI API"
-        return f"{cells} x {trials} x {settings.workload.name} requests, {self.clock} clock, against {server}"
+        words = list(dict.fromkeys(cell.workload.words for cell in self.cells))
+        asked = words[0] if len(words) == 1 else f"{words[0]} or {words[-1]},"
+        return f"{cells} x {trials} x {asked}, {self.clock} clock, against {server}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,16 +29,20 @@ async def gather(requests: Sequence[Request], start: Start, keep: Keep, *, limit
     return await _within(limit_s, plays, tasks, keep, asyncio.gather(*tasks))
 
 
-async def window(requests: Sequence[Request], start: Start, keep: Keep, limiter: Limiter, *, limit_s: float) -> bool:
+async def window(
+    requests: Sequence[Request], start: Start, keep: Keep, limiter: Limiter, *, limit_s: float, stagger_s: float = 0.0
+) -> bool:
     """Keep as many under way as the limiter says until all are done; False when `limit_s` seconds cut them short.
 
-    A request begins in the turn of the loop in which there is room for it.
+    A request begins in the turn of the loop in which there is room for it. The room that there is at first opens bit by
+    bit over `stagger_s` seconds.
     """
     waiting = iter(requests)
     plays: list[Play] = []
     tasks: list[asyncio.Task[None]] = []
     over: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     in_flight = 0
+    opened: float = 1 if stagger_s else math.inf
 
     async def one(play: Play) -> None:
         nonlocal in_flight
@@ -58,7 +63,7 @@ async def window(requests: Sequence[Request], start: Start, keep: Keep, limiter:
 
     def release() -> None:
         nonlocal in_flight
-        while in_flight < limiter.limit:
+        while in_flight < min(limiter.limit, opened):
             request = next(waiting, None)
             if request is None:
                 return
@@ -67,8 +72,20 @@ async def window(requests: Sequence[Request], start: Start, keep: Keep, limiter:
             tasks.append(asyncio.create_task(one(plays[-1])))
             tasks[-1].add_done_callback(ended)
 
+    def open_another() -> None:
+        nonlocal opened
+        opened += 1
+        release()
+
+    first = min(limiter.limit, len(requests)) if stagger_s else 1
+    loop = asyncio.get_running_loop()
+    timers = [loop.call_later(place * stagger_s / first, open_another) for place in range(1, first)]
     release()
-    return await _within(limit_s, plays, tasks, keep, over)
+    try:
+        return await _within(limit_s, plays, tasks, keep, over)
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 async def _within(

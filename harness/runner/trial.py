@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,9 @@ from harness.openai_adapter import Endpoint, open_client
 from harness.records import Outcome, Request
 from harness.runner.dispatch import gather, window
 from harness.runner.listener import Listener
+from harness.runner.paced import paced
 from harness.runner.targets import Target
+from harness.runner.warmup import warm_up
 from harness.strategies import memory_of
 from harness.strategies.limiters import limiter
 
@@ -114,7 +116,7 @@ class Trial:
         async with self._target.endpoint(seed=self._seed, scope=scope) as endpoint:
             self._origin = asyncio.get_running_loop().time()
             for number, requests in enumerate(batches):
-                left = self._ledger.left(self._cell.name, self._trial, requests, whole=self._gathers)
+                left = self._ledger.left(self._cell.name, self._trial, requests, whole=not self._slides)
                 if not left:
                     continue
                 self._listener.batch_started(batch=number, requests=len(left))
@@ -130,9 +132,29 @@ class Trial:
     def _gathers(self) -> bool:
         return self._strategy.dispatch == "gather"
 
+    @property
+    def _slides(self) -> bool:
+        """Whether a request begins when another one ends, so that what is missing of a trial can be played alone."""
+        return not self._gathers and self._cell.workload.arrivals is None
+
     def _batches(self) -> Sequence[Sequence[Request]]:
         """What is awaited together: slices under `gather`, otherwise all."""
         return self._cell.workload.slices(self._cell.batch_size if self._gathers else self.requests)
+
+    def _schedule(self, requests: Sequence[Request], origin: float) -> Iterator[tuple[Request, float]]:
+        """Each request with the instant at which it is due: of a workload's arrivals, or of a staggered batch.
+
+        `requests` are some of the trial's, in order; each keeps the instant that it has among all of them.
+        """
+        workload, scale = self._cell.workload, self._experiment.settings.time_scale
+        if workload.arrivals is None:
+            gap = self._strategy.stagger_s / len(requests)
+            yield from ((request, origin + place * gap) for place, request in enumerate(requests))
+            return
+        due = enumerate(workload.instants(self._seed))
+        for request in requests:
+            at_s = next(at_s for number, at_s in due if number == request.index)
+            yield request, origin + at_s * scale
 
     async def _batch(self, number: int, requests: Sequence[Request], endpoint: Endpoint) -> bool:
         """Play one batch; False when its limit cut it short."""
@@ -153,13 +175,14 @@ class Trial:
             client = await opened(reuse=True)
             fresh = await opened(reuse=False) if strategy.needs_fresh_connections else None
 
-            def start(request: Request) -> Play:
+            def start(request: Request, wanted: float | None = None) -> Play:
                 return Play(
                     client,
                     request,
                     strategy,
                     endpoint,
                     origin=self._origin,
+                    wanted=wanted,
                     memory=self._memory,
                     fresh=fresh,
                     experiment=self._experiment.name,
@@ -169,10 +192,25 @@ class Trial:
                     batch=number,
                 )
 
-            if self._gathers:
+            await self._warm_up(client, endpoint)
+            limits = limiter(strategy)
+            if self._cell.workload.arrivals is not None:
+                schedule = self._schedule(requests, self._origin)
+                return await paced(schedule, start, self._keep, limits, limit_s=limit_s)
+            if limits is None and strategy.stagger_s:
+                schedule = self._schedule(requests, asyncio.get_running_loop().time())
+                return await paced(schedule, start, self._keep, None, limit_s=limit_s)
+            if limits is None:
                 return await gather(requests, start, self._keep, limit_s=limit_s)
             limit_s *= len(self._cell.workload.slices(self._cell.batch_size))
-            return await window(requests, start, self._keep, limiter(strategy), limit_s=limit_s)
+            return await window(requests, start, self._keep, limits, limit_s=limit_s, stagger_s=strategy.stagger_s)
+
+    async def _warm_up(self, client: AsyncOpenAI, endpoint: Endpoint) -> None:
+        """Open connections by requests for one token that are not recorded; the trial's time begins after them."""
+        count = self._cell.workload.warmup
+        if count:
+            await warm_up(client, self._cell.workload.requests[0], endpoint, count)
+            self._origin = asyncio.get_running_loop().time()
 
     def _keep(self, play: Play, outcome: Outcome) -> None:
         if self._foreseeable:

@@ -14,7 +14,7 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Times = Annotated[int, Field(ge=0, strict=True)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Flag = Annotated[bool, Field(strict=True)]
-Dispatch = Literal["gather", "window", "aimd", "gradient"]
+Dispatch = Literal["gather", "window", "aimd", "gradient", "open"]
 Transport = Literal["httpx2", "aiohttp"]
 _S = TypeVar("_S", bound="Strategy")
 
@@ -46,7 +46,9 @@ class Strategy:
     """The bundle of client settings that a cell tests. Pure: nothing of it sends, sleeps or reads a clock.
 
     `dispatch` says how requests are released: `gather` awaits batch after batch, `window` keeps `in_flight` requests
-    under way over the whole workload, `aimd` and `gradient` begin with so many and adapt the number. `max_connections`
+    under way over the whole workload, `aimd` and `gradient` begin with so many and adapt the number, and `open` has no
+    limit where a workload's arrivals say when. `stagger_s` spreads the first starts of a batch or a window evenly over
+    so many seconds. `max_connections`
     limits the client's pool, and `transport` is what the SDK sends through: its default, or aiohttp. Subclasses
     register themselves by their `kind`; fields called `timeout`, `delay`, or with names that end in `_timeout`,
     `_delay` or `_s`, are seconds.
@@ -57,6 +59,7 @@ class Strategy:
     stream: Flag = False
     dispatch: Dispatch = "gather"
     in_flight: Count = 100
+    stagger_s: Annotated[float, Field(ge=0)] = 0.0
     max_connections: Count | None = None
     transport: Transport = "httpx2"
 

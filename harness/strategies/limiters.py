@@ -53,7 +53,7 @@ class Aimd:
     def ended(self, outcome: Outcome, in_flight: int) -> None:
         """Grow or shrink."""
         if _pushed_back(outcome) or not outcome.ok:
-            if outcome.start_s >= self._decreased_s:
+            if outcome.begun_s >= self._decreased_s:
                 self._limit = max(1.0, self._limit / 2)
                 self._decreased_s = outcome.end_s
         elif in_flight >= self.limit:
@@ -80,7 +80,7 @@ class Gradient:
     def ended(self, outcome: Outcome, in_flight: int) -> None:
         """Follow what the request saw."""
         if _pushed_back(outcome) or not outcome.ok:
-            if outcome.start_s >= self._decreased_s:
+            if outcome.begun_s >= self._decreased_s:
                 self._limit = max(1.0, self._limit / 2)
                 self._decreased_s = outcome.end_s
             return
@@ -96,8 +96,10 @@ class Gradient:
         self._limit = min(max(1.0, 0.8 * self._limit + 0.2 * wanted), self._most)
 
 
-def limiter(strategy: Strategy) -> Limiter:
-    """The limiter of a strategy's dispatch; of `gather`, which waits for whole batches, there is none to ask."""
+def limiter(strategy: Strategy) -> Limiter | None:
+    """The limiter of a strategy's dispatch; None for `gather`, which waits for whole batches, and `open`."""
+    if strategy.dispatch in {"gather", "open"}:
+        return None
     if strategy.dispatch == "aimd":
         return Aimd(strategy.in_flight)
     if strategy.dispatch == "gradient":

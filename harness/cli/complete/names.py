@@ -19,6 +19,7 @@ COMMON = (
     "stream",
     "dispatch",
     "in_flight",
+    "stagger_s",
     "max_connections",
     "transport",
     "headers_timeout",
@@ -27,7 +28,7 @@ COMMON = (
     "grace_s",
 )
 #: Axes that are no setting of a strategy.
-OTHER_AXES = ("strategy", "profile", "fault", "batch_size")
+OTHER_AXES = ("strategy", "profile", "fault", "rate", "batch_size")
 
 _BOOLEAN = ("true", "false")
 #: Values that a key can have, where they can be counted.
@@ -45,7 +46,7 @@ STRATEGY_VALUES: Mapping[str, tuple[str, ...]] = {
     "stream": _BOOLEAN,
     "patient": _BOOLEAN,
     "fresh_connection": _BOOLEAN,
-    "dispatch": ("gather", "window", "aimd", "gradient"),
+    "dispatch": ("gather", "window", "aimd", "gradient", "open"),
     "transport": ("httpx2", "aiohttp"),
     "objective": ("makespan", "mean"),
     "timeout": ("null", "off"),
