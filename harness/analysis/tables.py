@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.progress import Progress, nobody
-from harness.storage import RECORDS, RunFolder
+from harness.storage import RunFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,7 +71,7 @@ def load(folder: RunFolder, progress: Progress = nobody) -> Tables:
 def are_whole(folder: RunFolder) -> bool:
     """Whether the Parquet tables are complete, have today's columns, and were written after the last record."""
     written = {folder.path / "requests.parquet": _REQUESTS, folder.path / "attempts.parquet": _ATTEMPTS}
-    records = (folder.path / RECORDS).stat().st_mtime_ns
+    records = folder.parts.changed_ns
     return all(
         path.is_file() and path.stat().st_mtime_ns >= records and _columns_of(path) == columns
         for path, columns in written.items()

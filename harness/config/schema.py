@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import field, replace
 from typing import Annotated, Any, Literal
@@ -81,6 +82,18 @@ class PrecisionSettings:
     max_trials: Count = 1000
 
 
+@dataclass(frozen=True, config=_FORBID)
+class RecordsSettings:
+    """How the records lie in the run folder; a megabyte has 1,000,000 bytes."""
+
+    rotate_mb: Positive | None = 256.0
+
+    @property
+    def rotate_bytes(self) -> float:
+        """Bytes beyond which a part of the records is finished and compressed; infinity: never."""
+        return math.inf if self.rotate_mb is None else self.rotate_mb * 1e6
+
+
 #: Trials that are played before `trials: auto` looks for the first time. Fewer let a lucky few end it too early.
 PILOT = 30
 
@@ -107,6 +120,7 @@ class Settings:
     max_failures: Annotated[int, Field(ge=0, strict=True)] | None = None
     batch_limit_s: Positive = 7200.0
     budget: BudgetSettings = field(default_factory=BudgetSettings)
+    records: RecordsSettings = field(default_factory=RecordsSettings)
     report: Flag = True
     out: Annotated[str, StringConstraints(min_length=1)] | None = None
     resume: Flag = False

@@ -16,12 +16,14 @@ def open_folder(experiment: Experiment) -> RunFolder:
     """A new run folder, or with `resume=true` the one that `out` names, whose settings must be the same."""
     if not experiment.settings.resume:
         folder = RunFolder.create(experiment.settings.out, experiment.name)
+        folder.rotate_bytes = experiment.settings.records.rotate_bytes
         folder.write_config(experiment.resolved)
         folder.write_manifest(manifest(experiment))
         return folder
     if experiment.settings.out is None:
         raise UserError("resume=true needs out=DIR, the run folder to continue")
     folder = RunFolder.open(Path(experiment.settings.out))
+    folder.rotate_bytes = experiment.settings.records.rotate_bytes
     changed = sorted(
         _settings_that_differ(folder.config(), experiment.resolved)
         | _files_that_differ(folder.manifest(), json.loads(json.dumps(manifest(experiment))))
@@ -39,7 +41,9 @@ def open_folder(experiment: Experiment) -> RunFolder:
 
 
 #: Settings that do not change what a trial records, so a run may be resumed with others.
-_FREE_TO_CHANGE = frozenset({"out", "resume", "report", "engine", "max_failures", "budget", "trials", "precision"})
+_FREE_TO_CHANGE = frozenset(
+    {"out", "resume", "report", "records", "engine", "max_failures", "budget", "trials", "precision"}
+)
 
 
 def _settings_that_differ(before: dict[str, object], after: dict[str, object]) -> set[str]:

@@ -13,7 +13,7 @@ from harness.cli.live.lines import SparseLines
 from harness.cli.live.tail import Tail
 from harness.cli.live.watching import Printed, conclusion, watch
 from harness.errors import UserError
-from harness.storage import RunFolder
+from harness.storage import Parts, RunFolder
 from tests.cli.live_runs import Clock
 from tests.folders import made, manifest, outcome
 
@@ -55,7 +55,7 @@ class Elsewhere:
 def test_only_what_is_new_is_read(tmp_path):
     """Each record once."""
     folder = going(tmp_path / "run")
-    tail = Tail(folder.path / "records.jsonl")
+    tail = Tail(folder.parts)
     grown(folder, 0, 1)
     assert [one.request for one in tail.outcomes()] == [0, 1]
     assert list(tail.outcomes()) == []
@@ -70,7 +70,7 @@ def test_a_half_written_line_waits_for_its_rest(tmp_path):
     path = folder.path / "records.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    tail = Tail(path)
+    tail = Tail(folder.parts)
     assert [one.request for one in tail.outcomes()] == [0]
     path.write_bytes(whole)
     assert [one.request for one in tail.outcomes()] == [1]
@@ -81,14 +81,14 @@ def test_a_line_longer_than_what_is_read_at_a_time_is_read(tmp_path):
     path = tmp_path / "records.jsonl"
     long = outcome("a", 0, 0, 0, 0.0, 1.0, error="x" * 3_000_000)
     path.write_text(long.to_json() + "\n" + outcome("a", 0, 0, 1, 0.0, 1.0).to_json() + "\n")
-    assert [one.request for one in Tail(path).outcomes()] == [0, 1]
+    assert [one.request for one in Tail(Parts(tmp_path)).outcomes()] == [0, 1]
 
 
 def test_a_line_that_is_no_record_is_named(tmp_path):
     """By its number in the file, also when it came later."""
     folder = going(tmp_path / "run")
     grown(folder, 0)
-    tail = Tail(folder.path / "records.jsonl")
+    tail = Tail(folder.parts)
     list(tail.outcomes())
     with (folder.path / "records.jsonl").open("a") as file:
         file.write("{}\n")

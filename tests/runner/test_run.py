@@ -164,3 +164,26 @@ def test_records_are_on_disk_before_the_next_request_ends(play, tmp_path: Path):
 
     play(listener=Reads())
     assert counts == list(range(1, 61))
+
+
+@pytest.mark.parametrize("n", [3, 20, 41])
+def test_a_run_in_parts_is_resumed_like_any_other(play, small, n):
+    """Its parts together are the one file of a run that never finished a part, and its tables hold every request."""
+    import gzip
+
+    from harness.analysis import finish
+    from harness.runner import open_folder, run
+
+    words = ("records.rotate_mb=0.008",)
+    _, whole = play(out="whole")
+    result, part = play(*words, out="part", listener=FailsAfter(n))
+    assert result.exit_code == 130
+    resumed = open_folder(small(*words, f"out={part.path}", "resume=true"))
+    assert run(small(*words), resumed).exit_code == 0
+    packed = sorted(resumed.path.glob("records-*.jsonl.gz"))
+    assert len(packed) > 2
+    joined = b"".join(
+        [*(gzip.decompress(path.read_bytes()) for path in packed), *[(part.path / "records.jsonl").read_bytes()]]
+    )
+    assert joined == (whole.path / "records.jsonl").read_bytes()
+    assert finish(resumed) == finish(whole)

@@ -15,7 +15,7 @@ from harness.cli.live.state import State
 from harness.cli.live.tail import Tail
 from harness.errors import UserError
 from harness.progress import Progress, nobody
-from harness.storage import RECORDS, RunFolder
+from harness.storage import RunFolder
 
 RUNNING = "running"
 
@@ -32,7 +32,7 @@ class Followed:
             raise UserError(f"{folder.path} holds results without records: its run is over (harness report shows it)")
         self.folder = folder
         self._clock = clock
-        self._tail = Tail(folder.path / RECORDS)
+        self._tail = Tail(folder.parts)
         self.manifest = folder.manifest()
         self._begin()
 

@@ -1,39 +1,48 @@
-"""Following a records file that another process appends to."""
+"""Following the records that another process appends to."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UserError
 from harness.progress import Progress, nobody
 from harness.records import Outcome
+from harness.storage import Parts
 
-#: Bytes that are read at a time.
-_PIECE = 1 << 20
+#: Records between two words on how much has been read.
+_TOLD_EVERY = 500
 
 
 class Tail:
     """Gives the outcomes that were appended since it was asked last."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        #: Where the first line begins that has not been given yet.
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._begin()
+
+    def _begin(self) -> None:
+        #: The part that is being read, and where the first of its lines begins that has not been given yet.
+        self._part = 1
         self._offset = 0
         self._number = 0
 
     @property
     def changed(self) -> float:
-        """When the file was written to last, as a time of day in seconds."""
-        return self._path.stat().st_mtime
+        """When the records were written to last, as a time of day in seconds."""
+        return self._parts.changed_ns / 1e9
 
     @property
     def was_replaced(self) -> bool:
-        """Whether the file is shorter than what was read: it is another run's, and reading begins anew."""
-        if self._path.stat().st_size >= self._offset:
-            return False
-        self._offset = self._number = 0
+        """Whether there is less than what was read: it is another run's, and reading begins anew."""
+        with self._parts.open(self._part) as part:
+            # Finished parts stay as they are; only the last one can have begun anew.
+            size = part.file.seek(0, os.SEEK_END) if part.is_last else self._offset
+            if self._part <= self._parts.finished() + 1 and size >= self._offset:
+                return False
+        self._begin()
         return True
 
     def outcomes(self, progress: Progress = nobody) -> Iterator[Outcome]:
@@ -41,31 +50,29 @@ class Tail:
 
         Raises UserError, with the line's number, for a line that is not a record of this schema.
         """
-        with self._path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(self._offset)
-            while piece := file.read(_PIECE):
-                end = piece.rfind(b"\n") + 1
-                if not end:
-                    if len(piece) < _PIECE:
+        size, before = self._parts.size, 0
+        while True:
+            with self._parts.open(self._part) as part:
+                part.file.seek(self._offset)
+                for line in part.lines():
+                    if not line.endswith(b"\n"):
                         return
-                    # A line longer than a piece.
-                    piece += file.readline()
-                    end = len(piece) if piece.endswith(b"\n") else 0
-                    if not end:
-                        return
-                for line in piece[:end].splitlines():
+                    self._offset += len(line)
                     self._number += 1
-                    yield self._outcome(line)
-                self._offset += end
-                file.seek(self._offset)
-                progress(min(1.0, self._offset / size) if size else 1.0)
+                    if not self._number % _TOLD_EVERY:
+                        progress(min(1.0, (before + part.raw.tell()) / size))
+                    yield _outcome(line, part.path, self._number)
+                if part.is_last:
+                    return
+                before += part.raw.tell()
+            self._part, self._offset, self._number = self._part + 1, 0, 0
 
-    def _outcome(self, line: bytes) -> Outcome:
-        try:
-            return Outcome.from_dict(json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise UserError(
-                f"{self._path}, line {self._number}: not a record that this version reads; restore the file, or use "
-                "the version of the harness that wrote it"
-            ) from None
+
+def _outcome(line: bytes, path: Path, number: int) -> Outcome:
+    try:
+        return Outcome.from_dict(json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{path}, line {number}: not a record that this version reads; restore the file, or use the version of the "
+            "harness that wrote it"
+        ) from None

@@ -1,25 +1,25 @@
-"""The run folder: append-only records while a run goes on, tables and a summary when it ends."""
+"""What a run folder holds: settings, where it came from, its records, and what follows from them."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import yaml
 
 from harness.errors import UserError
 from harness.progress import Progress, nobody
 from harness.records import SCHEMA_VERSION, Outcome
+from harness.storage.parts import RECORDS, Parts
 
-CONFIG, MANIFEST, RECORDS, SUMMARY = "config.yaml", "manifest.json", "records.jsonl", "summary.json"
+CONFIG, MANIFEST, SUMMARY = "config.yaml", "manifest.json", "summary.json"
 BATCHES, QUANTILES = "batches.csv", "quantiles.csv"
 #: Attempts of a few batches, kept with published results, which have no records.
 TIMELINES = "timelines.csv"
@@ -40,7 +40,10 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: TextIO | None = None
+        self.parts = Parts(path)
+        #: Bytes beyond which a part of the records is finished and compressed; infinity: never.
+        self.rotate_bytes = math.inf
+        self._file: BinaryIO | None = None
 
     # -- opening
 
@@ -117,21 +120,32 @@ class RunFolder:
 
     def append(self, outcome: Outcome) -> None:
         """Add one finished request; it is with the operating system when this returns."""
-        if self._file is None:
-            self._file = (self.path / RECORDS).open("a", encoding="utf-8")
-        self._file.write(outcome.to_json() + "\n")
-        self._file.flush()
+        file = self._file or self._opened()
+        if file.tell() >= self.rotate_bytes:
+            self._shut()
+            self.parts.rotate()
+            file = self._opened()
+        file.write(outcome.to_json().encode() + b"\n")
+        file.flush()
 
     def close(self) -> None:
-        """Close the records; the next one that is appended opens them again."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close the records, once what is finished has been compressed; the next one appended opens them again."""
+        self._shut()
+        self.parts.wait()
+
+    def _opened(self) -> BinaryIO:
+        self._file = (self.path / RECORDS).open("ab")
+        return self._file
+
+    def _shut(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     @property
     def has_records(self) -> bool:
         """Whether this is a run with records, not published results."""
-        return (self.path / RECORDS).is_file()
+        return self.parts.exist
 
     def lines(self, progress: Progress = nobody) -> Iterator[dict[str, Any]]:
         """Every record as plain data, in the order written; `progress` hears now and then how much has been read.
@@ -139,37 +153,33 @@ class RunFolder:
         A last line that was cut short is passed over: its request was not finished. Raises UserError, with the line's
         number, for anything else that is not a record of this schema.
         """
-        with (self.path / RECORDS).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            for number, raw in enumerate(file, start=1):
+        size, before = self.parts.size, 0
+        for part in self.parts.all():
+            for number, raw in enumerate(part.lines(), start=1):
                 if not number % _TOLD_EVERY:
-                    progress(min(1.0, file.tell() / size))
-                if not raw.endswith(b"\n"):
+                    progress(min(1.0, (before + part.raw.tell()) / size))
+                if not raw.endswith(b"\n") and part.is_last:
                     return
-                yield self._parsed(raw, number)
+                yield self._parsed(raw, part.path, number)
+            before += part.raw.tell()
 
     def outcomes(self, progress: Progress = nobody) -> Iterator[Outcome]:
         """Every record; of two for one request, both, the later of which counts."""
         return map(Outcome.from_dict, self.lines(progress))
 
     def repair(self) -> None:
-        """Cut off a last line that was interrupted, so that the next record begins a line of its own."""
-        path = self.path / RECORDS
-        content = path.read_bytes()
-        if content and not content.endswith(b"\n"):
-            os.truncate(path, content.rfind(b"\n") + 1)
+        """Make good what a crash has left: a last line that was interrupted, and parts that are not compressed."""
+        self.parts.repair()
 
-    def _parsed(self, raw: bytes, number: int) -> dict[str, Any]:
+    def _parsed(self, raw: bytes, path: Path, number: int) -> dict[str, Any]:
         try:
             line = json.loads(raw)
             version = line["schema"]
         except (ValueError, KeyError, TypeError):
-            raise UserError(
-                f"{self.path / RECORDS}, line {number}: not a record; restore the file or remove the line"
-            ) from None
+            raise UserError(f"{path}, line {number}: not a record; restore the file or remove the line") from None
         if version != SCHEMA_VERSION:
             raise UserError(
-                f"{self.path / RECORDS}, line {number}: schema {version}, this version reads schema {SCHEMA_VERSION}; "
+                f"{path}, line {number}: schema {version}, this version reads schema {SCHEMA_VERSION}; "
                 "use the version of the harness that wrote it"
             )
         return line  # type: ignore[no-any-return]  # a record is an object: it has a schema
