@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UserError
+from harness.errors import DiskError, UserError
 from harness.records import SCHEMA_VERSION
 from harness.storage import RunFolder
 from tests.folders import made, outcome
@@ -128,7 +128,7 @@ def test_a_crash_while_writing_leaves_the_old_file(folder, monkeypatch):
         raise OSError("power cut")
 
     monkeypatch.setattr(Path, "replace", crash)
-    with pytest.raises(OSError, match="power cut"):
+    with pytest.raises(DiskError, match=r"cannot write .*manifest.json \(power cut\)"):
         folder.update_manifest(status="new")
     assert folder.manifest() == {"schema": SCHEMA_VERSION}
 

@@ -1,7 +1,8 @@
 """The `harness` command: thin, so that each subcommand's work can be called from Python too.
 
 Exit codes: 0 fine; 1 `compare` found a slow-down, or `doctor` something that does not work; 2 bad settings or
-arguments; 3 some cells failed; 4 the budget was refused; 130 interrupted.
+arguments; 3 some cells failed, or the run was stopped; 4 the budget was refused; 5 the disk is full; 130 interrupted,
+143 and 129 by SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from harness.cli.output import complain, say, tell
+from harness.cli.signals import INTERRUPTED, ending
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         from harness.cli.complete import answer
 
         return answer(words[1:])
+    with ending() as signals:
+        return signals.exit_code(_code(words))
+
+
+def _code(words: Sequence[str]) -> int:
     try:
         return _run(words)
     except UserError as error:
@@ -32,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         tell("interrupted")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python must not complain at exit about what it cannot flush.
         sys.stderr.close()

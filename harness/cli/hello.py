@@ -22,7 +22,8 @@ EXIT_CODES = {
     0: "fine",
     1: "compare: a cell is significantly slower; doctor: something does not work",
     2: "bad settings or arguments",
-    3: "run: some cells failed, or max_failures stopped it",
+    3: "run: some cells failed, max_failures stopped it, or its mock server died",
     4: "run: its budget was refused",
-    130: "interrupted",
+    5: "no room on the disk, or no way to write there",
+    130: "interrupted (143: by SIGTERM, 129: by a terminal that was closed)",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from harness.cli.output import columns, say, say_json, tell, width
 from harness.cli.preview import STYLES as ESTIMATE
 from harness.cli.preview import preview, text
 from harness.config import Experiment, combinations, compose
-from harness.errors import UserError
+from harness.errors import DiskError, UserError, has_no_room, unwritten
 from harness.runner import RunResult, check_target, run_until_precise
 from harness.runner.budget import check
 from harness.runner.folder import open_folder
@@ -67,8 +68,6 @@ def play(experiment: Experiment, *, quiet: bool = False, export: str | None = No
 
     Results are printed unless it is `quiet`.
     """
-    from harness.cli.progress import progress, working
-
     # Whoever is asked whether to go on sees first what it comes to.
     say_what = cache(lambda: tell(text(experiment, columns(sys.stderr)), ESTIMATE))
 
@@ -81,7 +80,27 @@ def play(experiment: Experiment, *, quiet: bool = False, export: str | None = No
     folder = open_folder(experiment)
     say_what()
     tell(f"run folder: {folder.path}", _STYLES)
-    result = RunResult(stopped="the command ended before its time")
+    with _continued(experiment, folder):
+        return _play(experiment, folder, quiet=quiet, export=export)
+
+
+@contextlib.contextmanager
+def _continued(experiment: Experiment, folder: RunFolder) -> Iterator[None]:
+    """Say how to go on where the disk let nothing more be written. Raises DiskError."""
+    advice = f"continue with: {resume(experiment.words, folder.path)}"
+    try:
+        yield
+    except DiskError as error:
+        raise DiskError(f"{error}\n{advice}") from None
+    except OSError as error:
+        if not has_no_room(error):
+            raise
+        raise DiskError(f"{unwritten(error.filename or folder.path, error)}\n{advice}") from None
+
+
+def _play(experiment: Experiment, folder: RunFolder, *, quiet: bool, export: str | None) -> tuple[int, Summary | None]:
+    from harness.cli.progress import progress, working
+
     try:
         result, experiment = run_until_precise(
             experiment,
@@ -90,14 +109,12 @@ def play(experiment: Experiment, *, quiet: bool = False, export: str | None = No
             tell=tell,
             reading=partial(working, "reading the records"),
         )
-    finally:
-        folder.update_manifest(
-            status=result.status,
-            ended=now(),
-            failed_cells=result.failed_cells,
-            server_timing=result.server_timing,
-            client_timing=result.client_timing,
-        )
+    except BaseException:
+        # Where nothing can be written the manifest goes on saying that the run is under way, or was killed.
+        with contextlib.suppress(DiskError):
+            _note_end(folder, RunResult(stopped="the command ended before its time"))
+        raise
+    _note_end(folder, result)
     if result.stopped:
         tell(result.stopped)
     if result.interrupted:
@@ -111,6 +128,16 @@ def play(experiment: Experiment, *, quiet: bool = False, export: str | None = No
         _results(experiment, folder, summary, quiet=quiet, export=export)
     _advise(result, experiment, folder, summary)
     return result.exit_code, summary
+
+
+def _note_end(folder: RunFolder, result: RunResult) -> None:
+    folder.update_manifest(
+        status=result.status,
+        ended=now(),
+        failed_cells=result.failed_cells,
+        server_timing=result.server_timing,
+        client_timing=result.client_timing,
+    )
 
 
 def experiment_and_overrides(words: list[str]) -> tuple[str | None, list[str]]:

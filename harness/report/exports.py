@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
+from harness.errors import unwritten
 
 #: The date of results that depend on no day; the format asks for one.
 _NO_DATE = "2023-11-14T22:13:20+00:00"
@@ -16,13 +16,13 @@ _NO_DATE = "2023-11-14T22:13:20+00:00"
 def export(summary: Mapping[str, Any], kind: str, out: Path) -> Path:
     """Write a summary for another tool into a folder; returns the file.
 
-    Raises KeyError for a kind that is not in EXPORTS, and UserError when the file cannot be written.
+    Raises KeyError for a kind that is not in EXPORTS, and DiskError when the file cannot be written.
     """
     path = out / f"{kind}.json"
     try:
         path.write_text(json.dumps(EXPORTS[kind](summary), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise UserError(f"cannot write {path} ({error.strerror})") from None
+        raise unwritten(path, error) from None
     return path
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.analysis import blank, frames, restate, summarise
 from harness.analysis.timelines import timelines, worth_showing
-from harness.errors import UserError
+from harness.errors import UserError, has_no_room, unwritten
 from harness.plots import Chart, Data, Timeline, charts_for, save, save_data
 from harness.plots.timeline import STALL
 from harness.progress import Progress, nobody, part
@@ -73,6 +73,8 @@ def write_report(
             progress(0.6 + 0.3 * number / len(charts))
         index = out / "figures" if figures_only else _pages(folder, out, data, charts, figures)
     except OSError as error:
+        if has_no_room(error):
+            raise unwritten(out, error) from None
         raise UserError(f"cannot write to {out} ({error.strerror}); choose another --out") from None
     progress(1.0)
     return Report(index, summary)

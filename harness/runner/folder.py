@@ -8,21 +8,28 @@ from typing import Any
 
 from harness.config import Experiment
 from harness.errors import UserError
+from harness.runner.lock import hold
 from harness.runner.manifest import manifest, now
 from harness.storage import RunFolder
 
 
 def open_folder(experiment: Experiment) -> RunFolder:
-    """A new run folder, or with `resume=true` the one that `out` names, whose settings must be the same."""
-    if not experiment.settings.resume:
-        folder = RunFolder.create(experiment.settings.out, experiment.name)
+    """A new run folder, or with `resume=true` the one that `out` names, whose settings must be the same.
+
+    No other process can open it so for as long as the object lives. Raises UserError.
+    """
+    out, begun = experiment.settings.out, experiment.settings.resume
+    if begun and out is None:
+        raise UserError("resume=true needs out=DIR, the run folder to continue")
+    if not begun or RunFolder(Path(str(out))).is_stillborn:
+        folder = RunFolder.create(out, experiment.name)
+        hold(folder)
         folder.rotate_bytes = experiment.settings.records.rotate_bytes
         folder.write_config(experiment.resolved)
         folder.write_manifest(manifest(experiment))
         return folder
-    if experiment.settings.out is None:
-        raise UserError("resume=true needs out=DIR, the run folder to continue")
-    folder = RunFolder.open(Path(experiment.settings.out))
+    folder = RunFolder.open(Path(str(out)))
+    hold(folder)
     folder.rotate_bytes = experiment.settings.records.rotate_bytes
     changed = sorted(
         _settings_that_differ(folder.config(), experiment.resolved)

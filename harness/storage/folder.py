@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 import re
 import secrets
 import shutil
@@ -14,7 +16,7 @@ from typing import Any, BinaryIO
 
 import yaml
 
-from harness.errors import UserError
+from harness.errors import DiskError, UserError, unwritten, writing
 from harness.progress import Progress, nobody
 from harness.records import SCHEMA_VERSION, Outcome
 from harness.storage.parts import RECORDS, Parts
@@ -59,7 +61,7 @@ class RunFolder:
         folder = Path(path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.iterdir()):
+            if any(folder.iterdir()) and not cls(folder).is_stillborn:
                 raise UserError(
                     f"{folder} is not empty; choose another out=, or continue the run in it with resume=true"
                 )
@@ -69,6 +71,16 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"cannot write to {folder} ({error.strerror}); choose another out=") from None
         return cls(folder)
+
+    @property
+    def is_stillborn(self) -> bool:
+        """Whether a run was killed here before it had said what it is: nothing is lost when it begins anew."""
+        beginnings = {RECORDS, CONFIG, *(f".{name}.partial" for name in (CONFIG, MANIFEST))}
+        try:
+            there = {entry.name: entry.stat().st_size for entry in self.path.iterdir()}
+        except OSError:
+            return False
+        return not there or (there.get(RECORDS) == 0 and there.keys() <= beginnings)
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -119,14 +131,24 @@ class RunFolder:
     # -- records
 
     def append(self, outcome: Outcome) -> None:
-        """Add one finished request; it is with the operating system when this returns."""
-        file = self._file or self._opened()
-        if file.tell() >= self.rotate_bytes:
-            self._shut()
-            self.parts.rotate()
-            file = self._opened()
-        file.write(outcome.to_json().encode() + b"\n")
-        file.flush()
+        """Add one finished request; it is with the operating system when this returns.
+
+        Raises DiskError when it cannot be written, or when somebody has removed the file.
+        """
+        try:
+            file = self._file or self._opened()
+            if file.tell() >= self.rotate_bytes:
+                self._shut()
+                self.parts.rotate()
+                file = self._opened()
+            file.write(outcome.to_json().encode() + b"\n")
+            file.flush()
+            # What is written to a file that was removed goes nowhere, and the system does not say so.
+            removed = not os.fstat(file.fileno()).st_nlink
+        except OSError as error:
+            raise unwritten(self.path / RECORDS, error) from None
+        if removed:
+            raise DiskError(f"{self.path / RECORDS} was removed while the run was writing to it; run again")
 
     def close(self) -> None:
         """Close the records, once what is finished has been compressed; the next one appended opens them again."""
@@ -140,7 +162,9 @@ class RunFolder:
     def _shut(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            file.close()
+            # What could not be written when it was appended has been told; `repair` cuts off what is there of it.
+            with contextlib.suppress(OSError):
+                file.close()
 
     @property
     def has_records(self) -> bool:
@@ -216,10 +240,11 @@ class RunFolder:
         return content
 
     def _replace(self, name: str, text: str) -> None:
-        """Write a file in one step, so that a crash leaves the old one or the new one."""
+        """Write a file in one step, so that a crash leaves the old one or the new one. Raises DiskError."""
         partial = self.path / f".{name}.partial"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(self.path / name)
+        with writing(self.path / name):
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(self.path / name)
 
 
 def _as_name(text: str) -> str:

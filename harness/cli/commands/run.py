@@ -40,5 +40,10 @@ RUN = Command(
     _handle,
     _arguments,
     notes="Every key is in conf/config.yaml; `harness list` names what can be chosen.",
-    exits={3: "some cells failed, or max_failures stopped it", 4: "the budget was refused", 130: "interrupted"},
+    exits={
+        3: "some cells failed, max_failures stopped it, or its mock server died",
+        4: "the budget was refused",
+        5: "no room on the disk, or no way to write there",
+        130: "interrupted (143: by SIGTERM, 129: by a terminal that was closed)",
+    },
 )
