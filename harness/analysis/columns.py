@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-_AS_THEY_ARE = ("trial", "seed", "batch", "request", "tokens", "retries", "hedges")
+Ints = npt.NDArray[np.integer[Any]]
+_AS_THEY_ARE = ("trial", "batch", "request", "retries", "hedges")
+#: What is read of the tables: of requests, and of their attempts.
+OF_REQUESTS = (*_AS_THEY_ARE, "cell", "outcome", "seed", "tokens", "attempts", "winner", "start_s", "end_s")
+OF_ATTEMPTS = ("outcome", "false_restart", "wasted_tokens", "first_content_s", "send_s", "end_s")
 
 
 @dataclass(frozen=True)
@@ -66,24 +70,68 @@ class Columns:
 
     def where(self, rows: npt.NDArray[Any]) -> Columns:
         """Some of the requests."""
-        return Columns(
-            self.cells, self.outcomes, *(getattr(self, name)[rows] for name in list(Columns.__dataclass_fields__)[2:])
-        )
+        if rows.all():
+            return self
+        return Columns(self.cells, self.outcomes, *(getattr(self, name)[rows] for name in _ARRAYS))
+
+    @classmethod
+    def joined(cls, cells: list[str], outcomes: list[str], parts: list[Columns]) -> Columns:
+        """Parts one after the other, which are used up so that all is never in memory twice."""
+        arrays = {name: [getattr(part, name) for part in parts] for name in _ARRAYS}
+        parts.clear()
+        return cls(cells, outcomes, *(np.concatenate(arrays.pop(name) or [np.empty(0, np.int32)]) for name in _ARRAYS))
 
 
-def columns_of(tables: Tables) -> Columns:
+#: Fields with an entry for each request.
+_ARRAYS = tuple(field.name for field in fields(Columns) if field.name not in {"cells", "outcomes"})
+
+
+def columns_of(chunks: Iterable[Tables]) -> Columns:
     """The columns of the tables of a run."""
+    found = Collected()
+    for chunk in chunks:
+        found.add(chunk)
+    return found.columns()
+
+
+class Collected:
+    """Columns of tables that arrive some requests at a time."""
+
+    def __init__(self) -> None:
+        self.cells = Names()
+        self._outcomes = Names()
+        self._parts: list[Columns] = []
+
+    def add(self, tables: Tables) -> None:
+        """Take in the next requests."""
+        self._parts.append(_part(tables, self.cells, self._outcomes))
+
+    def columns(self) -> Columns:
+        """All of them; nothing can be added any more."""
+        return Columns.joined(list(self.cells), list(self._outcomes), self._parts)
+
+
+class Names(dict[str, int]):
+    """Numbers for texts, in the order in which they first occur."""
+
+    def coded(self, texts: pa.ChunkedArray) -> npt.NDArray[np.int32]:
+        """Which of the texts each one is."""
+        found = texts.combine_chunks().dictionary_encode()
+        known = np.array([self.setdefault(text, len(self)) for text in found.dictionary.to_pylist()], np.int32)
+        return known[found.indices.to_numpy()] if len(known) else np.empty(0, np.int32)
+
+
+def _part(tables: Tables, cells: Names, outcomes: Names) -> Columns:
     requests, attempts = tables.requests, tables.attempts
-    cells, cell = _coded(requests["cell"])
-    outcomes, outcome = _coded(requests["outcome"])
+    cell, outcome = cells.coded(requests["cell"]), outcomes.coded(requests["outcome"])
     count, start_s = _ints(requests["attempts"]), _floats(requests["start_s"])
     owner = np.repeat(np.arange(len(tables)), count)
     answering, tried = _answering(requests, count), count > 0
-    ok = outcome == outcomes.index("ok") if "ok" in outcomes else np.zeros(len(tables), bool)
     unused = np.ones(len(owner), bool)
-    unused[answering[ok & tried]] = False
-    kinds, kind = _coded(attempts["outcome"])
-    lost = unused & np.isin(kind, [i for i, name in enumerate(kinds) if name in ABANDONED])
+    unused[answering[(outcome == outcomes.get("ok", -1)) & tried]] = False
+    kinds = Names()
+    kind = kinds.coded(attempts["outcome"])
+    lost = unused & np.isin(kind, [number for name, number in kinds.items() if name in ABANDONED])
     false = attempts["false_restart"].combine_chunks()
     judged = lost & false.is_valid().to_numpy(zero_copy_only=False)
 
@@ -91,16 +139,18 @@ def columns_of(tables: Tables) -> Columns:
         return np.bincount(owner, weights=weights, minlength=len(tables))
 
     def counted(weights: npt.NDArray[Any]) -> Ints:
-        return per_request(weights).astype(np.int64)
+        return per_request(weights).astype(np.int32)
 
     ttft_s = np.full(len(tables), np.nan)
     ttft_s[tried] = _floats(attempts["first_content_s"])[answering[tried]] - start_s[tried]
     return Columns(
-        cells,
-        outcomes,
+        [],
+        [],
         cell=cell,
-        outcome=outcome,
+        outcome=outcome.astype(np.int8),
         **{name: _ints(requests[name]) for name in _AS_THEY_ARE},
+        seed=_ints(requests["seed"], np.int64),
+        tokens=_ints(requests["tokens"], np.int64),
         attempts=count,
         abandoned=counted(lost),
         judged=counted(judged),
@@ -116,17 +166,11 @@ def columns_of(tables: Tables) -> Columns:
 def _answering(requests: pa.Table, count: Ints) -> Ints:
     """Rows of the attempts that brought the answers, or would have: the winner of a race, else the last one."""
     winner = _ints(requests["winner"].fill_null(0))
-    return np.cumsum(count) - count + np.where(winner > 0, winner, count) - 1
+    return np.asarray(np.cumsum(count) - count + np.where(winner > 0, winner, count) - 1)
 
 
-def _coded(texts: pa.ChunkedArray) -> tuple[list[str], Ints]:
-    """What texts there are, in the order in which they first occur, and which of them each is."""
-    found = texts.combine_chunks().dictionary_encode()
-    return found.dictionary.to_pylist(), found.indices.to_numpy().astype(np.int64)
-
-
-def _ints(column: pa.ChunkedArray) -> Ints:
-    return np.asarray(column.to_numpy(), dtype=np.int64)
+def _ints(column: pa.ChunkedArray, kind: type[np.integer[Any]] = np.int32) -> Ints:
+    return np.asarray(column.to_numpy(), dtype=kind)
 
 
 def _floats(column: pa.ChunkedArray) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,7 +187,7 @@ def _variance_of_mean(deviations: Sequence[float]) -> float:
 
 
 def quantile_interval(
-    values: Floats, clusters: NDArray[np.int64], share: float, level: float = 0.95
+    values: Floats, clusters: NDArray[np.integer[Any]], share: float, level: float = 0.95
 ) -> Interval | None:
     """The interval of a quantile of values that belong to independent clusters (trials, or batches); shapes are equal.
 

@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis import statistics
-from harness.analysis import tables as tables_of_run
+from harness.analysis import statistics, tables
 from harness.analysis.bounds import bounds_beside
-from harness.analysis.columns import Columns, Floats, Ints, columns_of
+from harness.analysis.columns import OF_ATTEMPTS, OF_REQUESTS, Collected, Columns, Floats, Ints
 from harness.analysis.effects import add_effects, short_answers
 from harness.analysis.profiles import profiles_of
 from harness.analysis.speedups import add_speedups
-from harness.analysis.tables import Tables
 from harness.analysis.warnings import warnings
-from harness.analysis.wire import wire
+from harness.analysis.wire import OF_ATTEMPTS as OF_ATTEMPTS_ON_THE_WIRE
+from harness.analysis.wire import Wire
 from harness.errors import UserError
 from harness.profiles import Profile
 from harness.progress import Progress, nobody
@@ -46,10 +45,8 @@ def finish(folder: RunFolder, progress: Progress = nobody) -> dict[str, Any]:
 
     `progress` hears how much of it is done.
     """
-    tables = tables_of_run.read(folder.lines(part_of(progress, 0.0, 0.8)))
-    summary = _summarised(folder, tables, bounds=True, progress=part_of(progress, 0.8, 0.95))
-    tables_of_run.write(tables, folder)
-    return summary
+    tables.write(folder, part_of(progress, 0.0, 0.8))
+    return summarise(folder, progress=part_of(progress, 0.8, 1.0))
 
 
 def summarise(folder: RunFolder, *, bounds: bool = True, progress: Progress = nobody) -> dict[str, Any]:
@@ -58,12 +55,8 @@ def summarise(folder: RunFolder, *, bounds: bool = True, progress: Progress = no
     `bounds` can take seconds for each profile; without them cells have none. `progress` hears how much is done.
     Raises UserError when the folder holds no finished request.
     """
-    tables = tables_of_run.load(folder, part_of(progress, 0.0, 0.8))
-    return _summarised(folder, tables, bounds=bounds, progress=part_of(progress, 0.8, 1.0))
-
-
-def _summarised(folder: RunFolder, tables: Tables, *, bounds: bool, progress: Progress) -> dict[str, Any]:
-    columns, on_wire = columns_of(tables), wire(tables)
+    columns, on_wire = _collected(folder, part_of(progress, 0.0, 0.8))
+    progress = part_of(progress, 0.8, 1.0)
     if not len(columns):
         raise UserError(f"{folder.path} holds no finished request yet; continue the run with resume=true")
     manifest = folder.manifest()
@@ -86,7 +79,7 @@ def _summarised(folder: RunFolder, tables: Tables, *, bounds: bool, progress: Pr
             cell["wire"] = on_wire[name]
         if about["target"] != "mock" or _changes(profiles.get(about["profile"])):
             held_up[name] = _held_up(part.latency_s)
-        incomplete[name] = len(set(part.trial.tolist())) - cell["trials"]
+        incomplete[name] = len(np.unique(part.trial)) - cell["trials"]
         cells.append(cell)
         batch_rows += [
             (name, trial, batch, makespan, failed) for (trial, batch), (makespan, failed) in makespans.items()
@@ -109,6 +102,17 @@ def _summarised(folder: RunFolder, tables: Tables, *, bounds: bool, progress: Pr
     return summary
 
 
+def _collected(folder: RunFolder, progress: Progress) -> tuple[Columns, dict[str, dict[str, Any]]]:
+    """What the tables of a run say of its requests, and of the time on the wire by cell."""
+    columns, wire = Collected(), Wire()
+    wanted = OF_REQUESTS, tuple(dict.fromkeys((*OF_ATTEMPTS, *OF_ATTEMPTS_ON_THE_WIRE)))
+    with tables.load(folder, progress, columns=wanted) as chunks:
+        for chunk in chunks:
+            columns.add(chunk)
+            wire.add(chunk)
+    return columns.columns(), wire.found()
+
+
 def blank(folder: RunFolder) -> dict[str, Any]:
     """The summary of a run of which no request is finished yet; nothing is written."""
     return _about_run(folder.manifest(), [], [])
@@ -122,17 +126,14 @@ def _about_run(manifest: Mapping[str, Any], cells: list[dict[str, Any]], found: 
 
 def _makespans(part: Columns) -> Makespans:
     """For each (trial, batch): seconds from its release to its last end, and how many of its requests failed."""
-    keys, inverse = np.unique(np.stack([part.trial, part.batch]), axis=1, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    start = np.full(keys.shape[1], np.inf)
-    end = np.full(keys.shape[1], -np.inf)
+    batches = int(part.batch.max()) + 1
+    keys, inverse = np.unique(part.trial.astype(np.int64) * batches + part.batch, return_inverse=True)
+    start = np.full(len(keys), np.inf)
+    end = np.full(len(keys), -np.inf)
     np.minimum.at(start, inverse, part.start_s)
     np.maximum.at(end, inverse, part.end_s)
-    failed = np.bincount(inverse, weights=~part.ok, minlength=keys.shape[1])
-    return {
-        (int(trial), int(batch)): (_rounded(end[i] - start[i]), int(failed[i]))
-        for i, (trial, batch) in enumerate(keys.T)
-    }
+    failed = np.bincount(inverse, weights=~part.ok, minlength=len(keys))
+    return {divmod(key, batches): (_rounded(end[i] - start[i]), int(failed[i])) for i, key in enumerate(keys.tolist())}
 
 
 def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
     failures.pop("ok", None)
     good = part.ok & (part.latency_s <= about["slo_s"])
     interval = statistics.mean_interval(totals)
-    clusters, heard = _clusters(np.stack([part.trial, part.batch], axis=1)), ~np.isnan(part.ttft_s)
+    clusters, heard = _clusters(part.trial, part.batch), ~np.isnan(part.ttft_s)
     return {
         "cell": about["cell"],
         "strategy": about["strategy"],
@@ -171,7 +172,7 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
             "per_trial": totals,
         },
         "batch_s": _spread(
-            np.array([makespan for makespan, _ in makespans.values()]), _clusters(np.array([*makespans]))
+            np.array([makespan for makespan, _ in makespans.values()]), _clusters(*np.array([*makespans]).T)
         ),
         "latency_s": _spread(part.latency_s, clusters),
         "ttft_s": _spread(part.ttft_s[heard], clusters[heard]),
@@ -206,12 +207,12 @@ def _costs(part: Columns) -> dict[str, Any]:
     }
 
 
-def _clusters(places: Ints) -> Ints:
-    """What belongs together, of rows of trial and batch: whole trials, or whole batches where there are few trials."""
-    if len(np.unique(places[:, 0])) >= statistics.FEWEST_FOR_RATIO:
-        return np.asarray(places[:, 0])
-    _, index = np.unique(places, axis=0, return_inverse=True)
-    return np.asarray(index.reshape(-1))
+def _clusters(trial: Ints, batch: Ints) -> Ints:
+    """What belongs together: whole trials, or whole batches where there are few trials."""
+    if len(np.unique(trial)) >= statistics.FEWEST_FOR_RATIO:
+        return trial
+    _, index = np.unique(trial.astype(np.int64) * (int(batch.max()) + 1) + batch, return_inverse=True)
+    return np.asarray(index)
 
 
 def _spread(values: Floats, clusters: Ints) -> dict[str, Any]:

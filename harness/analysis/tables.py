@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.progress import Progress, nobody
 from harness.storage import RunFolder
@@ -44,13 +47,17 @@ _INTEGERS = frozenset(
 )  # fmt: skip
 _BOOLEANS = frozenset({"false_restart"})
 
-#: Records that are held as Python objects at once.
+#: Records that are held at once; also the length of a row group.
 _CHUNK = 20_000
+
+#: Names of columns of requests and of attempts; None: all of them.
+Columns = tuple[Sequence[str] | None, Sequence[str] | None]
+Rows = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Tables:
-    """`requests` in the order recorded, and `attempts`, those of each request together and in the same order."""
+    """Some `requests` in the order recorded, and their `attempts`, those of each request together and in that order."""
 
     requests: pa.Table
     attempts: pa.Table
@@ -59,18 +66,25 @@ class Tables:
         return int(self.requests.num_rows)
 
 
-def load(folder: RunFolder, progress: Progress = nobody) -> Tables:
-    """The tables of a run, from Parquet where that holds every record, otherwise from the records."""
-    if not are_whole(folder):
-        return read(folder.lines(progress))
-    from pyarrow import parquet
+@contextmanager
+def load(
+    folder: RunFolder, progress: Progress = nobody, *, columns: Columns = (None, None)
+) -> Iterator[Iterator[Tables]]:
+    """The tables of a run, some requests at a time: from Parquet where that holds every record, else from the records.
 
-    return Tables(*(parquet.read_table(folder.path / f"{name}.parquet") for name in ("requests", "attempts")))
+    `columns` names those that are wanted of requests and of attempts, None being all. `progress` hears how much of the
+    records has been read.
+    """
+    if are_whole(folder):
+        yield _paired(*_paths(folder), columns)
+        return
+    with read(folder.path, folder.lines(progress)) as paths:
+        yield _paired(*paths, columns)
 
 
 def are_whole(folder: RunFolder) -> bool:
     """Whether the Parquet tables are complete, have today's columns, and were written after the last record."""
-    written = {folder.path / "requests.parquet": _REQUESTS, folder.path / "attempts.parquet": _ATTEMPTS}
+    written = dict(zip(_paths(folder), (_REQUESTS, _ATTEMPTS), strict=True))
     records = folder.parts.changed_ns
     return all(
         path.is_file() and path.stat().st_mtime_ns >= records and _columns_of(path) == columns
@@ -89,55 +103,65 @@ def _columns_of(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def write(tables: Tables, folder: RunFolder) -> None:
-    """Write requests.parquet and attempts.parquet."""
-    from pyarrow import parquet
-
-    for name, table in (("requests", tables.requests), ("attempts", tables.attempts)):
-        partial = folder.path / f".{name}.parquet.partial"
-        parquet.write_table(table, partial)
-        partial.replace(folder.path / f"{name}.parquet")
+def write(folder: RunFolder, progress: Progress = nobody) -> None:
+    """Write requests.parquet and attempts.parquet; `progress` hears how much of the records has been read."""
+    with read(folder.path, folder.lines(progress)) as partial:
+        for path, whole in zip(partial, _paths(folder), strict=True):
+            path.replace(whole)
 
 
-def read(lines: Iterable[Mapping[str, Any]]) -> Tables:
-    """The tables of parsed lines of records.jsonl; of two lines for one request the later counts."""
-    import pyarrow as pa
-
-    requests, attempts = _Columns(_REQUESTS), _Columns(_ATTEMPTS)
-    for line in lines:
-        requests.add(_request(line))
-        for one in _attempts(line):
-            attempts.add(one)
-    found = Tables(requests.table(), attempts.table())
-    last = _last(found.requests)
-    if last is None:
-        return found
-    owners = np.repeat(np.arange(len(found)), found.requests["attempts"].to_numpy())
-    kept = np.isin(owners, last)
-    return Tables(found.requests.take(pa.array(last)), found.attempts.filter(pa.array(kept)))
+def _paths(folder: RunFolder) -> tuple[Path, Path]:
+    return folder.path / "requests.parquet", folder.path / "attempts.parquet"
 
 
-class _Columns:
-    """Rows that arrive one by one and leave as Arrow columns, so that few of them are ever Python objects."""
+@contextmanager
+def read(where: Path, lines: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Path, Path]]:
+    """Parsed lines of records.jsonl as two Parquet files in a folder `where`, which are gone when the block ends.
 
-    def __init__(self, names: tuple[str, ...]) -> None:
+    Of two lines for one request the later counts. Few of them are held at once, however many there are.
+    """
+    own = secrets.token_hex(4)
+    paths = where / f".requests.{own}.partial", where / f".attempts.{own}.partial"
+    kept = where / f".requests.{own}.kept.partial", where / f".attempts.{own}.kept.partial"
+    try:
+        with _Writer(paths[0], _REQUESTS) as requests, _Writer(paths[1], _ATTEMPTS) as attempts:
+            for line in lines:
+                requests.add(_request(line))
+                for one in _attempts(line):
+                    attempts.add(one)
+        replaced = _replaced(paths[0])
+        if replaced is not None:
+            _without(replaced, paths, kept)
+        yield kept if replaced is not None else paths
+    finally:
+        for path in (*paths, *kept):
+            path.unlink(missing_ok=True)
+
+
+class _Writer:
+    """Rows that arrive one by one and leave as row groups of a Parquet file, so that few of them are ever in memory."""
+
+    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
         import pyarrow as pa
+        from pyarrow import parquet
 
         # A column without a single value would otherwise have no type, and another one in the next run.
         self._schema = pa.schema([(name, _type(name, pa)) for name in names])
         self._rows: list[tuple[Any, ...]] = []
-        self._batches: list[pa.RecordBatch] = []
+        self._file = parquet.ParquetWriter(path, self._schema)
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if failure[0] is None:
+            self._flush()
+        self._file.close()
 
     def add(self, row: tuple[Any, ...]) -> None:
         self._rows.append(row)
         if len(self._rows) >= _CHUNK:
             self._flush()
-
-    def table(self) -> pa.Table:
-        import pyarrow as pa
-
-        self._flush()
-        return pa.Table.from_batches(self._batches, self._schema).combine_chunks()
 
     def _flush(self) -> None:
         import pyarrow as pa
@@ -145,8 +169,62 @@ class _Columns:
         if self._rows:
             columns = zip(*self._rows, strict=True)
             arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
-            self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+            self._file.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
             self._rows = []
+
+
+def _paired(requests: Path, attempts: Path, columns: Columns) -> Iterator[Tables]:
+    """Requests with their attempts, which lie in files whose row groups need not match."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(requests) as these, parquet.ParquetFile(attempts) as those:
+        waiting = those.iter_batches(_CHUNK, columns=columns[1])
+        left: list[pa.RecordBatch] = []
+        for batch in these.iter_batches(_CHUNK, columns=columns[0]):
+            missing, taken = int(np.sum(batch["attempts"].to_numpy())), []
+            while missing > 0:
+                following = left.pop() if left else next(waiting)
+                taken.append(following.slice(0, missing))
+                if following.num_rows > missing:
+                    left.append(following.slice(missing))
+                missing -= following.num_rows
+            schema = None if taken else those.schema_arrow
+            yield Tables(pa.Table.from_batches([batch]), pa.Table.from_batches(taken, schema))
+
+
+def _replaced(requests: Path) -> Rows | None:
+    """Rows of requests that a later row replaces; None where there are none."""
+    from pyarrow import parquet
+
+    keys = parquet.read_table(requests, columns=["cell", "trial", "request"], read_dictionary=["cell"])
+    if not len(keys):
+        return None
+    cells = keys["cell"].unify_dictionaries().combine_chunks()
+    trial, request = keys["trial"].to_numpy(), keys["request"].to_numpy()
+    # One number for each request, since a million rows of three sort in no time and little memory only if they are one.
+    key = (cells.indices.to_numpy().astype(np.int64) * (trial.max() + 1) + trial) * (request.max() + 1) + request
+    _, last = np.unique(key[::-1], return_index=True)
+    if len(last) == len(key):
+        return None
+    replaced = np.ones(len(key), bool)
+    replaced[len(key) - 1 - last] = False
+    return replaced
+
+
+def _without(replaced: Rows, paths: tuple[Path, Path], kept: tuple[Path, Path]) -> None:
+    """Copy two Parquet files without some requests and their attempts."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schemas = [parquet.read_schema(path) for path in paths]
+    with parquet.ParquetWriter(kept[0], schemas[0]) as requests, parquet.ParquetWriter(kept[1], schemas[1]) as attempts:
+        begin = 0
+        for some in _paired(*paths, (None, None)):
+            stays = ~replaced[begin : begin + len(some)]
+            begin += len(some)
+            requests.write_table(some.requests.filter(pa.array(stays)))
+            attempts.write_table(some.attempts.filter(pa.array(np.repeat(stays, some.requests["attempts"].to_numpy()))))
 
 
 def _request(line: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -175,16 +253,6 @@ def _attempts(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         ttft = None if content is None else round(content - one["send_s"], 9)
         on_wire = None if content is None or written is None else round(content - written, 9)
         yield (*keys, *(one[name] for name in _ATTEMPT), ttft, on_wire, *(one.get(name) for name in _ATTEMPT_LATER))
-
-
-def _last(requests: pa.Table) -> np.ndarray[Any, Any] | None:
-    """Rows that no later row of the same request replaces, in order; None where that is every row."""
-    cells = requests["cell"].combine_chunks().dictionary_encode().indices.to_numpy()
-    keys = np.stack([cells, requests["trial"].to_numpy(), requests["request"].to_numpy()])
-    _, places = np.unique(keys[:, ::-1], axis=1, return_index=True)
-    if len(places) == requests.num_rows:
-        return None
-    return np.sort(requests.num_rows - 1 - places)
 
 
 def _type(column: str, pa: Any) -> Any:
