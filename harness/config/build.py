@@ -14,6 +14,7 @@ from harness.config.files import GROUPS, check_syntax, directories, find, load, 
 from harness.config.matrix import cell_name, expand
 from harness.config.recorded import expanded
 from harness.config.schema import Cell, Experiment, Settings
+from harness.config.shards import check_shards
 from harness.config.words import AXES_OF_STRATEGY, prepared
 from harness.config.workloads import NO_BATCHES, at_rate, batch_size, released
 from harness.errors import UserError
@@ -45,6 +46,7 @@ def compose(experiment: str | None, words: Sequence[str] = ()) -> Experiment:
     _check_together(settings, clock)
     settings.workload.check()
     cells = tuple(_cells(settings))
+    check_shards(settings, clock, cells)
     if clock == "virtual" and any(cell.strategy.transport != "httpx2" for cell in cells):
         raise UserError("transport=aiohttp needs clock=real: aiohttp uses sockets of the system, which take real time")
     return Experiment(
@@ -151,8 +153,6 @@ def _check_together(settings: Settings, clock: str) -> None:
         raise UserError("target.base_url needs clock=real: virtual time has no network")
     if settings.target.kind == "openai" and (settings.fault or "fault" in settings.matrix):
         raise UserError("fault needs target=mock: a real API has faults of its own")
-    if settings.engine == "processes" and clock == "real":
-        raise UserError("engine=processes needs clock=virtual: in real time the processes would disturb each other")
     if settings.network == "memory" and clock == "real":
         raise UserError("network=memory needs clock=virtual: real time uses real sockets")
 

@@ -28,6 +28,12 @@ def _number_or_auto(value: object) -> object:
     return value
 
 
+def _shards_or_auto(value: object) -> object:
+    if isinstance(value, str) and value != "auto":
+        raise ValueError("a number of shards, or auto")
+    return value
+
+
 def _plain_url(url: str | None) -> str | None:
     if url is None:
         return None
@@ -115,6 +121,7 @@ class Settings:
     trials: Annotated[Count | Literal["auto"], BeforeValidator(_number_or_auto)] = 1
     precision: PrecisionSettings = field(default_factory=PrecisionSettings)
     engine: Literal["auto", "local", "processes"] = "auto"
+    shards: Annotated[Count | Literal["auto"], BeforeValidator(_shards_or_auto)] = "auto"
     matrix: dict[str, Any] = field(default_factory=dict)
     reference: str | None = None
     max_failures: Annotated[int, Field(ge=0, strict=True)] | None = None

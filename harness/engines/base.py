@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
@@ -17,13 +17,24 @@ class WorkerLostError(Exception):
 class Task:
     """The smallest thing that an engine plays: a range of the requests of one trial of one cell.
 
-    The requests are cut into `shards` ranges of equal length, but for one request; this is number `shard`, from 0.
+    Shard number `shard`, from 0, of `shards` is every so many-th request, so that each spans the whole workload. Of
+    those the ones in `done` are on disk; `lost` counts the workers that died over the task.
     """
 
     trial: int
     cell: str
     shard: int = 0
     shards: int = 1
+    done: frozenset[int] = frozenset()
+    lost: int = 0
+
+    def numbers(self, requests: int) -> range:
+        """Which of a trial's `requests` are in it, those that are done included."""
+        return range(self.shard, requests, self.shards)
+
+    def again(self, done: frozenset[int]) -> Task:
+        """The same task for another worker, without what is done by now."""
+        return replace(self, done=done, lost=self.lost + 1)
 
     def __str__(self) -> str:
         shard = f", shard {self.shard + 1} of {self.shards}" if self.shards > 1 else ""
@@ -52,4 +63,35 @@ class Engine(Protocol):
         Unless it is `here`, `play` and its results survive pickling, and `idle` is called twice a second while the next
         result is not there. A task whose worker is lost is played again. Closing the iterator ends what is under way.
         Raises what `play` raises, and WorkerLostError.
+        """
+
+
+class Stage(Protocol):
+    """What a task that is played together with others has to do with them."""
+
+    async def begin(self) -> float:
+        """Say that all is prepared, and wait for the instant at which all begin: seconds on `time.monotonic`."""
+
+    def tell(self, part: Any) -> None:
+        """Send a part of the result ahead."""
+
+
+@runtime_checkable
+class Synchronised(Engine, Protocol):
+    """An engine that can also play tasks at the same time, from one instant on."""
+
+    def at_once(
+        self,
+        play: Callable[[Task, Stage], T],
+        tasks: Sequence[Task],
+        *,
+        heard: Callable[[Task, Any], None],
+        again: Callable[[Task], Task],
+        idle: Callable[[], None],
+    ) -> list[T]:
+        """play(task, stage) of every task, each by a worker of its own; the results in the order of the tasks.
+
+        `heard` gets each part that a task tells, soon after; `again` says what is to be played instead of a task whose
+        worker was lost, which begins at once. Raises what `play` and `heard` raise, and WorkerLostError; then nothing
+        is left under way.
         """

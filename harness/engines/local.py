@@ -30,6 +30,6 @@ class Local:
 
 
 @contextmanager
-def opened(*, most: int, options: Mapping[str, Any]) -> Iterator[Local]:  # noqa: ARG001 - it is always one worker
+def opened(*, most: int | None, options: Mapping[str, Any]) -> Iterator[Local]:  # noqa: ARG001 - it is always one worker
     """Nothing is needed for it."""
     yield Local()

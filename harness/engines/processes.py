@@ -12,15 +12,15 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from harness.engines.base import Task, WorkerLostError
+from harness.engines.base import Stage, Task, WorkerLostError
+from harness.engines.deaths import DEATHS, death, lost
+from harness.engines.together import Together
 from harness.errors import UserError
 
 T = TypeVar("T")
 
 #: Seconds without a result after which whoever waits is told.
 IDLE_S = 0.5
-#: How often workers may die while one result is waited for.
-DEATHS = 3
 #: Tasks for each worker that are played ahead of the result that is asked for: each holds all of its requests.
 AHEAD = 4
 
@@ -70,7 +70,7 @@ class Processes:
                     deaths += 1
                     how = pool.renew()
                     if deaths > DEATHS:
-                        raise WorkerLostError(_lost(ahead[0][0], deaths, how)) from None
+                        raise WorkerLostError(lost(ahead[0][0], deaths, how)) from None
                     ahead = deque((task, pool.submit(task) if _is_lost(future) else future) for task, future in ahead)
                     continue
                 ahead.popleft()
@@ -83,16 +83,21 @@ class Processes:
             _play = None
             pool.close()
 
+    def at_once(
+        self,
+        play: Callable[[Task, Stage], T],
+        tasks: Sequence[Task],
+        *,
+        heard: Callable[[Task, Any], None],
+        again: Callable[[Task], Task],
+        idle: Callable[[], None],
+    ) -> list[T]:
+        """A process for each task, however many cores there are."""
+        return Together(play, heard=heard, again=again, idle=idle).results(tasks)
+
 
 def _is_lost(future: Future[Any]) -> bool:
     return not future.done() or future.cancelled() or isinstance(future.exception(), BrokenProcessPool)
-
-
-def _lost(task: Task, deaths: int, how: str) -> str:
-    return (
-        f"worker processes died {deaths} times ({how}) while {task} was waited for, of which memory that is short is "
-        "the usual cause; what was finished is kept"
-    )
 
 
 class _Pool:
@@ -125,13 +130,6 @@ class _Pool:
         self._pool.shutdown(cancel_futures=True)
 
 
-def death(exitcode: int | None) -> str:
-    """How a process ended, in words."""
-    if exitcode is None or exitcode >= 0:
-        return f"exit code {exitcode}"
-    return f"killed by {signal.Signals(-exitcode).name}"
-
-
 def _as_worker() -> None:
     """Ctrl-C in the terminal is for the parent, which then ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -144,8 +142,8 @@ def _call(task: Task) -> Any:
 
 
 @contextmanager
-def opened(*, most: int, options: Mapping[str, Any]) -> Iterator[Processes]:  # noqa: ARG001 - it has no settings
+def opened(*, most: int | None, options: Mapping[str, Any]) -> Iterator[Processes]:  # noqa: ARG001 - it has no settings
     """As many processes as there are cores, or tasks. Raises UserError where processes cannot be forked."""
     if not _can_fork():
         raise UserError("engine=processes needs a system whose processes can be forked; use engine=local")
-    yield Processes(max(1, min(cores(), most)))
+    yield Processes(cores() if most is None else max(1, min(cores(), most)))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from harness import engines
 from harness.config import Experiment
-from harness.engines import Engine, Task, WorkerLostError
+from harness.engines import WorkerLostError
 from harness.progress import Progress, unseen
 from harness.records import Outcome
 from harness.runner.failures import FailureLimit, TooManyFailuresError
 from harness.runner.listener import Listener, Silent
 from harness.runner.result import RunResult
-from harness.runner.targets import open_targets
-from harness.runner.tasks import Here, Keep, Recorded, cell_of, play_task, reason_of, tasks_left
-from harness.runner.trial import Ledger
+from harness.runner.tasks import tasks_left
+from harness.runner.ways import Desk, play_at_once, play_elsewhere, play_here
 from harness.storage import RunFolder
 
 #: Opens what shows how far work that takes a while is.
@@ -47,11 +45,10 @@ def run(
         listener.finished(outcome)
         failures.count(outcome)
 
-    tasks = tasks_left(experiment, recorded)
+    desk = Desk(experiment, recorded, keep, result, listener)
     try:
-        with _quiet_garbage_collector(), engine_of(experiment, len(tasks)) as engine:
-            play = _play_here if engine.here else _play_elsewhere
-            play(engine, tasks, experiment, recorded, keep=keep, result=result, listener=listener)
+        with _quiet_garbage_collector():
+            _play(desk)
     except KeyboardInterrupt:
         result.interrupted = True
     except (TooManyFailuresError, WorkerLostError) as error:
@@ -62,83 +59,35 @@ def run(
     return result
 
 
+def _play(desk: Desk) -> None:
+    """Have what is left of a run played, in the way that fits its engine and its clock."""
+    experiment = desk.experiment
+    most = len(tasks_left(experiment, desk.recorded, workers=1))
+    if not most:
+        return
+    real = experiment.clock == "real"
+    with engines.engine_named(engine_of(experiment, most), most=None if real else most, options={}) as engine:
+        tasks = tasks_left(experiment, desk.recorded, engine.workers)
+        way = play_here if engine.here else play_at_once if real else play_elsewhere
+        way(engine, tasks, desk)
+
+
 def workers(experiment: Experiment, tasks: int) -> int:
     """How many processes of this machine play so many tasks.
 
-    Real time stays in one, so that its clients do not disturb each other.
+    Real time stays in one unless that is asked for, so that measurements are alike on every machine.
     """
     if experiment.clock == "real" or experiment.settings.engine == "local":
         return 1
     return min(engines.cores(), max(1, tasks))
 
 
-def engine_of(experiment: Experiment, tasks: int) -> AbstractContextManager[Engine]:
+def engine_of(experiment: Experiment, tasks: int) -> str:
     """The engine that the settings name, or the one that fits so many tasks."""
-    name = experiment.settings.engine
-    if name == "auto":
-        name = "processes" if workers(experiment, tasks) > 1 else "local"
-    return engines.engine_named(name, most=tasks, options={})
-
-
-def _play_here(
-    engine: Engine,
-    tasks: Sequence[Task],
-    experiment: Experiment,
-    recorded: Recorded,
-    *,
-    keep: Keep,
-    result: RunResult,
-    listener: Listener,
-) -> None:
-    """Play the tasks in this process, and keep each request as it ends."""
-    with open_targets(experiment) as targets:
-        here = Here(experiment, recorded, keep, listener, targets)
-
-        def play(task: Task) -> str | None:
-            return None if task.cell in result.failed_cells else here.play(task)
-
-        for task, reason in zip(tasks, engine.in_order(play, tasks, idle=listener.idle), strict=True):
-            _judge(task, reason, result, listener)
-        result.server_timing = targets.server_timing()
-        result.client_timing = here.lag.timing()
-
-
-def _play_elsewhere(
-    engine: Engine,
-    tasks: Sequence[Task],
-    experiment: Experiment,
-    recorded: Recorded,
-    *,
-    keep: Keep,
-    result: RunResult,
-    listener: Listener,
-) -> None:
-    """Have the tasks played, and keep their requests in the order in which one process would."""
-    with closing(engine.in_order(partial(play_task, experiment), tasks, idle=listener.idle)) as found:
-        for task, played in zip(tasks, found, strict=True):
-            if task.cell in result.failed_cells:
-                continue
-            cell = cell_of(experiment, task)
-            batches = len(cell.workload.slices(cell.batch_size))
-            listener.trial_started(cell=cell.name, trial=task.trial, trials=experiment.trials, batches=batches)
-            ledger = Ledger(cell, task.trial, recorded, keep, replays=True)
-            _judge(task, _kept(ledger, played.outcomes) or played.reason, result, listener)
-
-
-def _kept(ledger: Ledger, outcomes: Sequence[Outcome]) -> str | None:
-    """Keep outcomes; the reason when they are not those of before."""
-    try:
-        for outcome in outcomes:
-            ledger.add(outcome)
-    except RuntimeError as error:
-        return reason_of(error)
-    return None
-
-
-def _judge(task: Task, reason: str | None, result: RunResult, listener: Listener) -> None:
-    if reason is not None:
-        result.failed_cells[task.cell] = f"trial {task.trial}: {reason}"
-        listener.cell_failed(cell=task.cell, trial=task.trial, reason=reason)
+    if experiment.settings.engine != "auto":
+        return experiment.settings.engine
+    shares = experiment.clock == "real" and experiment.settings.shards not in {"auto", 1}
+    return "processes" if shares or workers(experiment, tasks) > 1 else "local"
 
 
 @contextmanager

@@ -53,7 +53,12 @@ _FREE_TO_CHANGE = frozenset(
 )
 
 
+#: Settings that there were none of before, with what they would have been.
+_ONCE = {"shards": "auto"}
+
+
 def _settings_that_differ(before: dict[str, object], after: dict[str, object]) -> set[str]:
+    before = {**_ONCE, **before}
     keys = (before.keys() | after.keys()) - _FREE_TO_CHANGE
     return {key for key in keys if before.get(key) != after.get(key)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,19 @@ class LoopLag:
             due = clock() + EVERY_S
             await asyncio.sleep(EVERY_S)
             self._late.append(max(0.0, clock() - due))
+
+    @property
+    def late(self) -> list[float]:
+        """The samples, in seconds."""
+        return list(self._late)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        del self._late[:]
+
+    def add(self, late: Iterable[float]) -> None:
+        """Take in the samples of another loop."""
+        self._late.extend(late)
 
     def timing(self) -> dict[str, Any] | None:
         """p50_s, p99_s and max_s of the lateness, the limit_s, and whether it was `late`; None without a sample."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from harness import clock
 from harness.config import Cell, Experiment
+from harness.config.shards import shards_of
 from harness.engines import Task
 from harness.errors import UserError
 from harness.records import Outcome
@@ -36,14 +37,15 @@ class Played:
     reason: str | None = None
 
 
-def tasks_left(experiment: Experiment, recorded: Recorded) -> list[Task]:
-    """What still has to be played, trials outside."""
-    return [
-        Task(trial, cell.name)
-        for trial in range(experiment.trials)
-        for cell in experiment.cells
-        if not Ledger.complete(cell, trial, recorded)
-    ]
+def tasks_left(experiment: Experiment, recorded: Recorded, workers: int) -> list[Task]:
+    """What still has to be played, trials outside, where the engine has so many workers."""
+    found = []
+    for trial in range(experiment.trials):
+        for cell in experiment.cells:
+            shards = shards_of(experiment, cell, workers)
+            tasks = [Task(trial, cell.name, shard, shards) for shard in range(shards)]
+            found += [task for task in tasks if not Ledger.complete(cell, task, recorded)]
+    return found
 
 
 def cell_of(experiment: Experiment, task: Task) -> Cell:
@@ -78,15 +80,15 @@ class Here:
     def play(self, task: Task) -> str | None:
         """Play one task; the reason when it could not be played to its end."""
         experiment, cell = self._experiment, cell_of(self._experiment, task)
-        ledger = Ledger(cell, task.trial, self._recorded, self._keep, replays=experiment.clock == "virtual")
-        trial = Trial(experiment, cell, task.trial, self._targets.of(cell), ledger=ledger, listener=self._listener)
+        ledger = Ledger(cell, task, self._recorded, self._keep, replays=experiment.clock == "virtual")
+        trial = Trial(experiment, cell, task, self._targets.of(cell), ledger=ledger, listener=self._listener)
         main = trial.main
         if experiment.clock == "real":
             main = partial(self.lag.around, partial(ticking, trial.main, self._listener.idle))
-        return _played(main, trial.requests, experiment.clock)
+        return played(main, trial.requests, experiment.clock)
 
 
-def _played(
+def played(
     main: Callable[[], Coroutine[Any, Any, None]], requests: int, clock_name: Literal["virtual", "real"]
 ) -> str | None:
     """Play one trial of one cell, of so many requests; the reason when it could not be played to its end."""

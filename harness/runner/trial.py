@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from harness.attempts import Play
 from harness.config import Cell, Experiment
+from harness.engines import Task
 from harness.foresight import foreseeable, with_foresight
 from harness.openai_adapter import Endpoint, open_client
 from harness.records import Outcome, Request
@@ -41,27 +42,31 @@ class Ledger:
     def __init__(
         self,
         cell: Cell,
-        trial: int,
+        task: Task,
         recorded: Mapping[Key, Outcome],
         keep: Callable[[Outcome], None],
         *,
         replays: bool,
     ) -> None:
-        self._recorded = {key: recorded[key] for key in _keys(cell, trial) if key in recorded}
+        self._recorded = {key: recorded[key] for key in _keys(cell, task) if key in recorded}
+        self._done = task.done
         self._keep = keep
         self._replays = replays
 
     @staticmethod
-    def complete(cell: Cell, trial: int, recorded: Mapping[Key, Outcome]) -> bool:
-        """Whether every request of a trial is on disk."""
-        return all(key in recorded for key in _keys(cell, trial))
+    def complete(cell: Cell, task: Task, recorded: Mapping[Key, Outcome]) -> bool:
+        """Whether every request of a task is on disk."""
+        return all(key in recorded for key in _keys(cell, task))
 
     def left(self, cell: str, trial: int, batch: Sequence[Request], *, whole: bool) -> Sequence[Request]:
         """What of a batch still needs playing: `whole` batches are played again unless all of them is on disk."""
         if self._replays:
             return batch
-        missing = [request for request in batch if (cell, trial, request.index) not in self._recorded]
+        missing = [request for request in batch if not self._has(cell, trial, request.index)]
         return batch if whole and missing else missing
+
+    def _has(self, cell: str, trial: int, number: int) -> bool:
+        return number in self._done or (cell, trial, number) in self._recorded
 
     def add(self, outcome: Outcome) -> None:
         """Append an outcome, unless a replay met it again.
@@ -78,48 +83,60 @@ class Ledger:
             )
 
 
-def _keys(cell: Cell, trial: int) -> list[Key]:
-    return [(cell.name, trial, number) for number in range(len(cell.workload))]
+def _keys(cell: Cell, task: Task) -> list[Key]:
+    return [(cell.name, task.trial, number) for number in task.numbers(len(cell.workload))]
+
+
+async def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class Trial:
-    """Plays the batches of one trial of one cell, in order."""
+    """Plays the batches of one trial of one cell, in order, or the shard of it that a task names."""
 
     def __init__(
-        self, experiment: Experiment, cell: Cell, trial: int, target: Target, *, ledger: Ledger, listener: Listener
+        self,
+        experiment: Experiment,
+        cell: Cell,
+        task: Task,
+        target: Target,
+        *,
+        ledger: Ledger,
+        listener: Listener,
+        begin: Callable[[], Awaitable[float]] = _now,
     ) -> None:
+        """`begin` is awaited when all is prepared, and gives the instant from which the loop's time is counted."""
         self._experiment = experiment
         self._cell = cell
-        self._trial = trial
+        self._task = task
+        self._trial = trial = task.trial
         self._seed = experiment.settings.seed + trial
         self._target = target
         self._ledger = ledger
         self._listener = listener
-        self._strategy = cell.strategy.scaled(experiment.settings.time_scale)
+        shared = cell.strategy.shared(task.shard, task.shards)
+        self._strategy = shared.scaled(experiment.settings.time_scale)
         self._memory = memory_of(self._strategy)
         self._profile = cell.profile.scaled(experiment.settings.time_scale)
         # Only the mock that plays this very profile can be foreseen.
         settings = experiment.settings.target
         own = settings.kind == "mock" and settings.base_url is None
         self._foreseeable = own and foreseeable(cell.profile)
-        self._origin = 0.0
-        self.requests = len(cell.workload)
+        self._begin = begin
+        self._origin: float | None = None
+        self.requests = len(task.numbers(len(cell.workload)))
 
     async def main(self) -> None:
         """Release the requests as the strategy's dispatch says. Raises TrialLimitError."""
         batches = self._batches()
-        self._listener.trial_started(
-            cell=self._cell.name, trial=self._trial, trials=self._experiment.trials, batches=len(batches)
-        )
         late: list[int] = []
-        scope = f"{self._trial}/{self._cell.name}"
+        # What a worker that was lost has asked for is asked for anew, not once more.
+        scope = f"{self._trial}/{self._cell.name}" + f"/{self._task.lost}" * bool(self._task.lost)
         async with self._target.endpoint(seed=self._seed, scope=scope) as endpoint:
-            self._origin = asyncio.get_running_loop().time()
             for number, requests in enumerate(batches):
                 left = self._ledger.left(self._cell.name, self._trial, requests, whole=not self._slides)
                 if not left:
                     continue
-                self._listener.batch_started(batch=number, requests=len(left))
                 if not await self._batch(number, left, endpoint):
                     late.append(number + 1)
         if late:
@@ -139,7 +156,9 @@ class Trial:
 
     def _batches(self) -> Sequence[Sequence[Request]]:
         """What is awaited together: slices under `gather`, otherwise all."""
-        return self._cell.workload.slices(self._cell.batch_size if self._gathers else self.requests)
+        if self._gathers:
+            return self._cell.workload.slices(self._cell.batch_size)
+        return [self._cell.workload.requests[self._task.shard :: self._task.shards]]
 
     def _schedule(self, requests: Sequence[Request], origin: float) -> Iterator[tuple[Request, float]]:
         """Each request with the instant at which it is due: of a workload's arrivals, or of a staggered batch.
@@ -175,13 +194,20 @@ class Trial:
             client = await opened(reuse=True)
             fresh = await opened(reuse=False) if strategy.needs_fresh_connections else None
 
+            await self._warm_up(client, endpoint)
+            # All is prepared before time begins.
+            if self._origin is None:
+                self._origin = await self._begin()
+            origin = self._origin
+            self._listener.batch_started(batch=number, requests=len(requests))
+
             def start(request: Request, wanted: float | None = None) -> Play:
                 return Play(
                     client,
                     request,
                     strategy,
                     endpoint,
-                    origin=self._origin,
+                    origin=origin,
                     wanted=wanted,
                     memory=self._memory,
                     fresh=fresh,
@@ -192,10 +218,9 @@ class Trial:
                     batch=number,
                 )
 
-            await self._warm_up(client, endpoint)
             limits = limiter(strategy)
             if self._cell.workload.arrivals is not None:
-                schedule = self._schedule(requests, self._origin)
+                schedule = self._schedule(requests, origin)
                 return await paced(schedule, start, self._keep, limits, limit_s=limit_s)
             if limits is None and strategy.stagger_s:
                 schedule = self._schedule(requests, asyncio.get_running_loop().time())
@@ -210,7 +235,6 @@ class Trial:
         count = self._cell.workload.warmup
         if count:
             await warm_up(client, self._cell.workload.requests[0], endpoint, count)
-            self._origin = asyncio.get_running_loop().time()
 
     def _keep(self, play: Play, outcome: Outcome) -> None:
         if self._foreseeable:

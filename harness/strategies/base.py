@@ -89,6 +89,17 @@ class Strategy:
         """The keyword arguments of `chat.completions.create` that this strategy sets."""
         return {"stream": True} if self.stream else {}
 
+    def shared(self: _S, shard: int, shards: int) -> _S:
+        """The part of it that one of several clients has: of what is limited in number, every so many-th."""
+        if shards == 1:
+            return self
+        most = self.max_connections
+        return replace(
+            self,
+            in_flight=max(1, len(range(shard, self.in_flight, shards))),
+            max_connections=None if most is None else max(1, len(range(shard, most, shards))),
+        )
+
     def scaled(self: _S, factor: float) -> _S:
         """The same strategy with its times multiplied by `factor`."""
         if factor == 1:

@@ -175,8 +175,6 @@ MISTAKES = [
     ("article", ["target=openai", "clock=virtual"],
      "target=openai needs clock=real: a real API does not wait in virtual time"),
     ("article", ["target=openai", "time_scale=0.5"], "time_scale needs target=mock: a real API keeps its own time"),
-    ("article", ["engine=processes", "clock=real"],
-     "engine=processes needs clock=virtual: in real time the processes would disturb each other"),
     ("article", ["network=memory", "clock=real"], "network=memory needs clock=virtual: real time uses real sockets"),
     ("article", ["target.base_url=http://h/v1"], "target.base_url needs clock=real: virtual time has no network"),
     ("article", ["target.base_url=ftp//h"], "target.base_url: a base URL looks like https://host/v1"),

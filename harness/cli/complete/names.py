@@ -36,6 +36,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "clock": ("virtual", "real"),
     "network": ("direct", "memory"),
     "engine": ("auto", "local", "processes"),
+    "shards": ("auto",),
     "trials": ("auto",),
     "report": _BOOLEAN,
     "resume": _BOOLEAN,
