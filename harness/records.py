@@ -8,8 +8,8 @@ Outcome                 how it ended: one line of records.jsonl
 
 All instants are seconds since the start of the trial in its cell, rounded to 1e-9 so that equal
 seeds give equal bits in virtual time. History of SCHEMA_VERSION: 1, the first; since then optional fields
-(`winner`, `tokens`, `false_restart`, `wasted_tokens`, `connected_s`, `written_s`, `released_s`) have been added, which
-older records lack.
+(`winner`, `tokens`, `false_restart`, `wasted_tokens`, `connected_s`, `written_s`, `released_s`, `admitted_s`,
+`first_byte_s`) have been added, which older records lack.
 """
 
 from __future__ import annotations
@@ -65,9 +65,10 @@ class Attempt:
 
     `tokens` counts the chunks with content that came. Of an attempt that the client abandoned, where the mock's script
     tells: `false_restart` says that it would have answered no later than the request ended, `wasted_tokens` how many
-    tokens the server generated for nothing. Over sockets in real time the transport tells when it had a connection
-    (`connected_s`) and when the request was written to it (`written_s`): what lies between `send_s` and that is the
-    client's own time, of waiting for its event loop, for its pool, and for the connection.
+    tokens the server generated for nothing. Over sockets in real time the transport tells when the pool admitted it
+    (`admitted_s`), when it had a connection (`connected_s`), when the request was written to it (`written_s`), and when
+    the first byte came back (`first_byte_s`): what lies between `send_s` and `written_s` is the client's own time, of
+    waiting for its event loop, for its pool, and for the connection.
     """
 
     attempt: int
@@ -87,6 +88,8 @@ class Attempt:
     wasted_tokens: int | None = None
     connected_s: float | None = None
     written_s: float | None = None
+    admitted_s: float | None = None
+    first_byte_s: float | None = None
 
     @property
     def ttft_wire_s(self) -> float | None:

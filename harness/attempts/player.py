@@ -43,6 +43,7 @@ class Live(Generic[T]):
         self.partial: T | None = None
         self._player = player
         self._clock = clock
+        self._stamped = False
 
     @property
     def kind(self) -> Kind:
@@ -55,11 +56,19 @@ class Live(Generic[T]):
         self._player.changed()
 
     def content(self) -> None:
-        """Content is there, not just bytes or an empty delta."""
-        now = self._clock()
-        self.seen.last_content_s = now
+        """Content is there, not just bytes or an empty delta; of what was stamped before, this is no news."""
+        if not self._stamped:
+            self._content(self._clock())
+
+    def content_at(self, instant: float) -> None:
+        """Content came in at an instant, and is read when there is time."""
+        self._stamped = True
+        self._content(instant)
+
+    def _content(self, instant: float) -> None:
+        self.seen.last_content_s = instant
         if self.seen.first_content_s is None:
-            self.seen.first_content_s = now
+            self.seen.first_content_s = instant
             self._player.heard(self.seen)
 
     def finish(self, answer: T) -> None:

@@ -47,8 +47,7 @@ def compose(experiment: str | None, words: Sequence[str] = ()) -> Experiment:
     settings.workload.check()
     cells = tuple(_cells(settings))
     check_shards(settings, clock, cells)
-    if clock == "virtual" and any(cell.strategy.transport != "httpx2" for cell in cells):
-        raise UserError("transport=aiohttp needs clock=real: aiohttp uses sockets of the system, which take real time")
+    _check_transports(settings, clock, {cell.strategy.transport for cell in cells})
     return Experiment(
         name=experiment or settings.strategy.name,
         settings=settings,
@@ -155,6 +154,14 @@ def _check_together(settings: Settings, clock: str) -> None:
         raise UserError("fault needs target=mock: a real API has faults of its own")
     if settings.network == "memory" and clock == "real":
         raise UserError("network=memory needs clock=virtual: real time uses real sockets")
+
+
+def _check_transports(settings: Settings, clock: str, transports: set[str]) -> None:
+    """Virtual time has no network, or one in memory, which the system's sockets cannot reach."""
+    if clock == "virtual" and "aiohttp" in transports:
+        raise UserError("transport=aiohttp needs clock=real: aiohttp uses sockets of the system, which take real time")
+    if clock == "virtual" and "asyncio" in transports and settings.network != "memory":
+        raise UserError("transport=asyncio needs clock=real or network=memory: direct calls go through no transport")
 
 
 def _cells(settings: Settings) -> list[Cell]:

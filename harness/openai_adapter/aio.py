@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -33,22 +34,27 @@ def aiohttp_transport(
 
 
 def _traced() -> Any:
-    """Tells the attempt of the current task when it has a connection, and when its request is written."""
+    """Tells the attempt of the current task when it is admitted, connected, written and answered."""
     import aiohttp
 
-    async def connected(*_: Any) -> None:
-        recording = current_recording.get()
-        if recording is not None:
-            recording.connected = asyncio.get_running_loop().time()
-
-    async def written(*_: Any) -> None:
-        recording = current_recording.get()
-        if recording is not None:
-            recording.written = asyncio.get_running_loop().time()
-
     config = aiohttp.TraceConfig()
-    config.on_connection_create_end.append(connected)
-    config.on_connection_reuseconn.append(connected)
-    config.on_request_headers_sent.append(written)
-    config.on_request_chunk_sent.append(written)
+    config.on_connection_queued_end.append(_told("admitted"))
+    config.on_connection_create_start.append(_told("admitted"))
+    config.on_connection_reuseconn.append(_told("admitted", "connected"))
+    config.on_connection_create_end.append(_told("connected"))
+    config.on_request_headers_sent.append(_told("written"))
+    config.on_request_chunk_sent.append(_told("written"))
+    config.on_request_end.append(_told("first_byte"))
     return config
+
+
+def _told(*instants: str) -> Callable[..., Awaitable[None]]:
+    """Writes down the present as instants of the attempt that the current task sends."""
+
+    async def told(*_: Any) -> None:
+        recording = current_recording.get()
+        if recording is not None:
+            for instant in instants:
+                setattr(recording, instant, asyncio.get_running_loop().time())
+
+    return told

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from email.utils import mktime_tz, parsedate_tz
 from functools import cache
 from typing import Any
 
 import httpx2
 from openai import AsyncOpenAI
 from openai._base_client import get_platform
-from openai._constants import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT, MAX_RETRY_AFTER_DELAY
+from openai._constants import DEFAULT_CONNECTION_LIMITS, DEFAULT_TIMEOUT
 
-from harness.clock import wall_time
-from harness.draws import uniform
 from harness.openai_adapter.aio import aiohttp_transport
 from harness.openai_adapter.direct import DirectTransport
 from harness.openai_adapter.events import ENCODINGS
-from harness.openai_adapter.trace import Recording, current_recording, current_trace
+from harness.openai_adapter.http1 import AsyncioTransport
+from harness.openai_adapter.keyed import KeyedClient, LeanClient
+from harness.openai_adapter.trace import STAMPED, Recording, current_recording, current_trace
 from harness.openai_adapter.wire import wire
 from harness.wire import App
 
@@ -64,9 +62,9 @@ class RecordingClient(httpx2.AsyncClient):
             request.headers["X-Harness-Request"] = trace.key
         clock = asyncio.get_running_loop().time
         recording = trace.begin(clock())
+        current_recording.set(recording)
         if not getattr(asyncio.get_running_loop(), "is_virtual", False):
             # In virtual time nothing takes time but what the server does.
-            current_recording.set(recording)
             request.extensions = {**request.extensions, "trace": wire(recording, clock)}
         try:
             response = await super().send(request, stream=True, **settings)
@@ -76,7 +74,8 @@ class RecordingClient(httpx2.AsyncClient):
         recording.answered(response, clock())
         if not isinstance(response.stream, httpx2.AsyncByteStream):
             raise TypeError("an asynchronous client answers with an asynchronous stream")
-        response.stream = _RecordedStream(response.stream, recording)
+        if not response.extensions.get(STAMPED):
+            response.stream = _RecordedStream(response.stream, recording)
         if not stream:
             try:
                 await response.aread()
@@ -108,44 +107,6 @@ class _RecordedStream(httpx2.AsyncByteStream):
         await self._inner.aclose()
 
 
-class _KeyedClient(AsyncOpenAI):
-    """The SDK's client with a back-off that depends on seed and request instead of on the process's history."""
-
-    endpoint: Endpoint
-
-    @property
-    def user_agent(self) -> str:
-        """What the SDK's own client sends, so that a server cannot tell the two apart."""
-        return f"AsyncOpenAI/Python {self._version}"
-
-    def _calculate_retry_timeout(
-        self, remaining_retries: int, options: Any, response_headers: httpx2.Headers | None = None
-    ) -> float:
-        # A server's own word is already in its time; only the SDK's back-off has to be put into it.
-        told = self._parse_retry_after_header(response_headers)
-        obeyed = told is not None and 0 < told <= MAX_RETRY_AFTER_DELAY
-        scale = 1.0 if obeyed else self.endpoint.time_scale
-        arguments = remaining_retries, options, response_headers
-        trace = current_trace.get()
-        if trace is None:
-            return super()._calculate_retry_timeout(*arguments) * scale
-        # The SDK draws its jitter from Python's global generator, which is put back as it was.
-        state = random.getstate()
-        try:
-            random.seed(uniform(self.endpoint.seed, trace.key, len(trace.recordings), "back-off"))
-            return super()._calculate_retry_timeout(*arguments) * scale
-        finally:
-            random.setstate(state)
-
-    def _parse_retry_after_header(self, response_headers: httpx2.Headers | None = None) -> float | None:
-        # The SDK compares a date with the machine's clock, which stands still in virtual time.
-        if response_headers is not None and self.endpoint.is_mock:
-            date = parsedate_tz(response_headers.get("retry-after"))
-            if date is not None:
-                response_headers = httpx2.Headers({"retry-after": str(mktime_tz(date) - wall_time())})
-        return super()._parse_retry_after_header(response_headers)
-
-
 def open_client(
     endpoint: Endpoint,
     *,
@@ -153,13 +114,15 @@ def open_client(
     max_connections: int | None = None,
     reuse: bool = True,
     transport: str = "httpx2",
+    models: bool = False,
 ) -> AsyncOpenAI:
     """A fresh SDK client for an endpoint; close it, or use it as an asynchronous context manager.
 
     At most `max_connections` at once (1,000 as the SDK has it); without `reuse` each request has one of its own. They
-    are made by `transport`, httpx2 or aiohttp, unless requests go straight to an application.
+    are made by `transport` (httpx2, aiohttp or asyncio), unless requests go straight to an application. With `models`
+    the SDK builds its models of all that is streamed, as it does in production.
     """
-    client = _KeyedClient(
+    client = (KeyedClient if models else LeanClient)(
         api_key=endpoint.api_key,
         base_url=endpoint.base_url,
         max_retries=max_retries,
@@ -188,6 +151,8 @@ def _http_client(endpoint: Endpoint, limits: httpx2.Limits, *, reuse: bool, tran
     if endpoint.app is None and transport == "aiohttp":
         # Proxies of the environment are for real APIs alone.
         settings["transport"] = aiohttp_transport(limits, _tls_context(), reuse=reuse, proxies=not endpoint.is_mock)
+    elif endpoint.app is None and transport == "asyncio":
+        settings["transport"] = AsyncioTransport(limits, _tls_context(), reuse=reuse)
     if not endpoint.is_mock:
         return RecordingClient(verify=_tls_context(), limits=limits, **settings)
     headers = {"X-Harness-Scope": endpoint.scope, "X-Harness-Seed": str(endpoint.seed)}

@@ -38,7 +38,7 @@ RESPONSES = Dialect(
 class EventReader:
     """Reads one stream of events; `headers` are the response's."""
 
-    __slots__ = ("_dialect", "_tail", "_unpack", "contents", "finishes", "readable", "reports_error")
+    __slots__ = ("_dialect", "_tail", "_unpack", "contents", "finishes", "lines", "readable", "reports_error")
 
     def __init__(self, headers: Mapping[str, str], dialect: Dialect = CHAT) -> None:
         #: How many contents there were; for chat about a token each.
@@ -47,6 +47,8 @@ class EventReader:
         self.finishes: list[bytes] = []
         #: Whether one of the events was an error.
         self.reports_error = False
+        #: The lines that became whole with the part that was read last.
+        self.lines = b""
         #: False for what is no stream of events, and for encodings that cannot be read here.
         self.readable = headers.get("content-type", "").startswith("text/event-stream")
         self._dialect = dialect
@@ -72,9 +74,22 @@ class EventReader:
         found = len(self._dialect.content.findall(lines))
         self.contents += found
         self.finishes += self._dialect.finish.findall(lines)
+        self.lines = lines
         if b'"error"' in lines and _reports_error(lines, by_type=self._dialect.names_errors):
             self.reports_error = True
         return found
+
+
+def is_broken(lines: bytes) -> bool:
+    """Whether an event's data is neither JSON nor [DONE], on which a client fails as soon as it reads it."""
+    for line in lines.splitlines():
+        data = line.removeprefix(b"data:").strip()
+        if line.startswith(b"data:") and not data.startswith(b"[DONE]"):
+            try:
+                json.loads(data.decode())
+            except ValueError:
+                return True
+    return False
 
 
 def _reports_error(lines: bytes, *, by_type: bool) -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import httpx2
 
-from harness.openai_adapter.events import EventReader
+from harness.openai_adapter.events import EventReader, is_broken
 from harness.records import Attempt, Kind, rounded
 
 
@@ -21,6 +21,9 @@ class Mark(Protocol):
     def kind(self) -> Kind:
         """What kind of attempt it is."""
 
+    def content_at(self, instant: float) -> None:
+        """Content came in at an instant of the loop's clock, however much later it is read."""
+
 
 class Recording:
     """One attempt under way; instants in seconds on the running loop's clock."""
@@ -30,8 +33,10 @@ class Recording:
         self.mark = mark
         self.tokens = 0
         self.send = now
+        self.admitted: float | None = None
         self.connected: float | None = None
         self.written: float | None = None
+        self.first_byte: float | None = None
         self.headers: float | None = None
         self.first_content: float | None = None
         self.last_content: float | None = None
@@ -44,11 +49,16 @@ class Recording:
         self._events: EventReader | None = None
 
     def answered(self, response: httpx2.Response, now: float) -> None:
+        """The headers are there, as far as its reader knows; a transport that stamps has said so before."""
+        if self.headers is None:
+            self.head(response.status_code, response.headers, now)
+
+    def head(self, status: int, headers: httpx2.Headers, now: float) -> None:
         """The headers are there."""
         self.headers = now
-        self.status = response.status_code
-        self.request_id = response.headers.get("x-request-id")
-        self._events = EventReader(response.headers)
+        self.status = status
+        self.request_id = headers.get("x-request-id")
+        self._events = EventReader(headers)
 
     def received(self, part: bytes, now: float) -> None:
         """Bytes of the body are there."""
@@ -58,6 +68,20 @@ class Recording:
             self.last_content = now
             if self.first_content is None:
                 self.first_content = now
+
+    def stamped(self, part: bytes, now: float) -> bool:
+        """As `received`, long before they are read; whether they hold anything but more content.
+
+        The attempt's timers hear of content at once.
+        """
+        events, tokens = self._events, self.tokens
+        if events is None:
+            return True
+        ends = len(events.finishes)
+        self.received(part, now)
+        if self.mark is not None and self.tokens > tokens:
+            self.mark.content_at(now)
+        return not events.readable or events.reports_error or len(events.finishes) > ends or is_broken(events.lines)
 
     def ended(self, now: float, *, exhausted: bool) -> None:
         """The body was read to its end, or closed by the client before that."""
@@ -130,6 +154,8 @@ class Recording:
             request_id=self.request_id,
             connected_s=since(self.connected),
             written_s=since(self.written),
+            admitted_s=since(self.admitted),
+            first_byte_s=since(self.first_byte),
         )
 
 
@@ -156,6 +182,9 @@ class Trace:
             recording.ended(now, exhausted=False)
         return tuple(recording.attempt(origin) for recording in self.recordings)
 
+
+#: The extension of a response that says whether its transport stamps parts of the answer when they come in.
+STAMPED = "harness.stamped"
 
 #: The trace of the request that the current task plays; None outside a measurement.
 current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=None)

@@ -1,4 +1,4 @@
-"""What httpx2 tells of a request on its way: when it had a connection, and when it was written."""
+"""What httpx2 tells of a request on its way: when it left the pool's queue, was connected, written, answered."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ def wire(recording: Recording, clock: Callable[[], float]) -> Callable[[str, Map
     """The `trace` extension of a request, which writes instants of `clock` in seconds into its recording."""
 
     async def told(event: str, _: Mapping[str, Any]) -> None:
-        # Headers are written as soon as there is a connection, fresh or from the pool.
-        if event.endswith("send_request_headers.started"):
+        name = event.partition(".")[2]
+        if name == "connect_tcp.started":
+            recording.admitted = clock()
+        elif name == "send_request_headers.started":
+            # Headers are written as soon as there is a connection, fresh or from the pool.
             recording.connected = clock()
-        elif event.endswith("send_request_body.complete"):
+            if recording.admitted is None:
+                recording.admitted = recording.connected
+        elif name == "send_request_body.complete":
             recording.written = clock()
+        elif name == "receive_response_headers.complete":
+            recording.first_byte = clock()
 
     return told

@@ -64,7 +64,7 @@ def _settings_that_differ(before: dict[str, object], after: dict[str, object]) -
 
 
 #: Settings that strategies have gained, with what runs of before had.
-_SINCE = {"transport": "httpx2", "stagger_s": 0.0}
+_SINCE = {"transport": "httpx2", "stagger_s": 0.0, "sdk_models": False}
 
 
 def _files_that_differ(before: dict[str, Any], after: dict[str, Any]) -> set[str]:

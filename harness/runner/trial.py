@@ -188,6 +188,7 @@ class Trial:
                     max_connections=strategy.max_connections,
                     reuse=reuse,
                     transport=strategy.transport,
+                    models=strategy.sdk_models,
                 )
                 return await stack.enter_async_context(client)
 

@@ -15,7 +15,7 @@ Times = Annotated[int, Field(ge=0, strict=True)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Flag = Annotated[bool, Field(strict=True)]
 Dispatch = Literal["gather", "window", "aimd", "gradient", "open"]
-Transport = Literal["httpx2", "aiohttp"]
+Transport = Literal["httpx2", "aiohttp", "asyncio"]
 _S = TypeVar("_S", bound="Strategy")
 
 #: `timeout=off`: no limit at all.
@@ -48,10 +48,10 @@ class Strategy:
     `dispatch` says how requests are released: `gather` awaits batch after batch, `window` keeps `in_flight` requests
     under way over the whole workload, `aimd` and `gradient` begin with so many and adapt the number, and `open` has no
     limit where a workload's arrivals say when. `stagger_s` spreads the first starts of a batch or a window evenly over
-    so many seconds. `max_connections`
-    limits the client's pool, and `transport` is what the SDK sends through: its default, or aiohttp. Subclasses
-    register themselves by their `kind`; fields called `timeout`, `delay`, or with names that end in `_timeout`,
-    `_delay` or `_s`, are seconds.
+    so many seconds. `max_connections` limits the client's pool, and `transport` is what the SDK sends through: its
+    default, aiohttp, or the harness's own on asyncio. With `sdk_models` the SDK builds its models of what it sends and
+    is sent, as in production; without, a measurement is spared that time. Subclasses register themselves by their
+    `kind`; fields called `timeout`, `delay`, or with names that end in `_timeout`, `_delay` or `_s`, are seconds.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Strategy:
     stagger_s: Annotated[float, Field(ge=0)] = 0.0
     max_connections: Count | None = None
     transport: Transport = "httpx2"
+    sdk_models: Flag = False
 
     register: ClassVar[dict[str, type[Strategy]]] = {}
 

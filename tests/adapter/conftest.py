@@ -11,10 +11,13 @@ from typing import Any
 import openai
 
 from harness import clock
+from harness.config.files import packaged
 from harness.openai_adapter import Endpoint, Trace, current_trace, open_client
 from harness.records import Attempt
 from tests.apps import Asgi
 
+#: Those that come with the package.
+FAULTS = sorted(path.stem for path in (packaged() / "fault").glob("*.yaml"))
 HEADERS = [(b"content-type", b"text/event-stream")]
 ARGUMENTS: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import zlib
+from dataclasses import replace
 
 import openai
 import pytest
@@ -15,14 +16,14 @@ from tests.apps import Asgi, listening
 URL = "http://127.0.0.1:8000/v1"
 
 
-def play(app, *, direct: bool, key: str = "k"):
+def play(app, *, direct: bool, key: str = "k", transport: str = "httpx2", models: bool = False):
     """What is on record of one streamed request, and when its client was closed."""
 
     async def ask(endpoint):
         trace = Trace("r")
         current_trace.set(trace)
-        async with open_client(endpoint, max_retries=0) as client:
-            with contextlib.suppress(openai.OpenAIError):
+        async with open_client(endpoint, max_retries=0, transport=transport, models=models) as client:
+            with contextlib.suppress(openai.OpenAIError, ValueError):
                 async with await client.chat.completions.create(**ARGUMENTS, stream=True, timeout=5) as answer:
                     async for _ in answer:
                         pass
@@ -55,7 +56,7 @@ def packed(coding: bytes, wbits: int):
     return app
 
 
-@pytest.mark.parametrize(
+SCENES = pytest.mark.parametrize(
     "steps",
     [
         (1.0, 200, ROLE, 0.5, HELLO, 0.25, HELLO, FINISH, DONE, None),
@@ -66,11 +67,35 @@ def packed(coding: bytes, wbits: int):
         (1.0, 429, b"{}", None),
         (1.0, 200, HELLO, None),
         (1.0, 200, event({}, "error", error={"message": "overloaded"}), None),
+        (1.0, 200, HELLO, b"data: {not JSON}\n\n", 100.0, FINISH, DONE, None),
+        (1.0, 200, HELLO, b"data: {cut off\n\n", 1.0, FINISH, DONE, None),
+        (1.0, 200, HELLO, 0.5, HELLO, 4.5, HELLO, 4.5, HELLO, FINISH, DONE, None),
+        (1.0, 200, HELLO, OSError("broken")),
+        (1.0, OSError("broken")),
     ],
 )
+
+
+@SCENES
 def test_both_paths_agree(steps):
     """On every instant and outcome, and on when the client is closed, also under a server that does not notice."""
     assert play(server(*steps), direct=True) == play(server(*steps), direct=False)
+
+
+@SCENES
+def test_the_harness_own_transport_agrees(steps):
+    """With httpx2's over the same sockets in memory, although it stamps what comes in and reads it later."""
+    (usual,), usual_end = play(server(*steps), direct=False)
+    (stamped,), end = play(server(*steps), direct=False, transport="asyncio")
+    assert stamped.first_byte_s is not None or stamped.status is None
+    assert replace(stamped, admitted_s=None, connected_s=None, written_s=None, first_byte_s=None) == usual
+    assert end == usual_end
+
+
+@SCENES
+def test_models_of_chunks_change_nothing(steps):
+    """What the SDK builds for its callers' types takes time, and no more."""
+    assert play(server(*steps), direct=True, models=True) == play(server(*steps), direct=True)
 
 
 @pytest.mark.parametrize("direct", [True, False])

@@ -17,7 +17,7 @@ from harness.openai_adapter import Endpoint, Trace, current_trace, open_client
 from harness.profiles import Profile
 from harness.records import Attempt
 
-TRANSPORTS = ("httpx2", "aiohttp")
+TRANSPORTS = ("httpx2", "aiohttp", "asyncio")
 ASKED: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 3}
 
 
@@ -67,7 +67,10 @@ def test_an_answer_comes_whole(transport, stream):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("transport", "exception"), [("httpx2", "APIConnectionError"), ("aiohttp", "APITimeoutError")])
+@pytest.mark.parametrize(
+    ("transport", "exception"),
+    [("httpx2", "APIConnectionError"), ("aiohttp", "APITimeoutError"), ("asyncio", "APIConnectionError")],
+)
 @pytest.mark.parametrize("kind", ["drop_before_headers", "connect_refused"])
 def test_a_connection_that_breaks_is_no_timeout(transport, exception, kind):
     """The SDK over aiohttp calls a refused connection and a FIN before the headers timeouts; records do not."""
@@ -107,7 +110,9 @@ def test_time_on_the_wire_is_told_apart_from_the_clients_own(transport):
     """When there was a connection, and when the request was written to it; the server's 20 ms come after that."""
     first, second = asked(transport, times=2, stream=True)[0]
     for attempt in (first, second):
-        assert attempt.send_s <= attempt.connected_s <= attempt.written_s <= attempt.headers_s
+        instants = [attempt.send_s, attempt.admitted_s, attempt.connected_s, attempt.written_s, attempt.first_byte_s]
+        assert instants == sorted(instants)
+        assert attempt.first_byte_s <= attempt.headers_s
         assert 0.02 <= attempt.ttft_wire_s <= attempt.ttft_s
 
 
@@ -134,6 +139,7 @@ def test_waiting_for_the_pool_is_the_clients_own_time(transport):
     attempts = sorted(clock.run(main, clock="real"), key=lambda attempt: attempt.written_s)
     assert attempts[1].ttft_s >= 0.6
     assert attempts[1].written_s >= attempts[0].end_s
+    assert attempts[1].admitted_s >= attempts[1].send_s + 0.25
     assert attempts[1].ttft_wire_s < attempts[1].ttft_s - 0.25
 
 

@@ -48,7 +48,7 @@ STRATEGY_VALUES: Mapping[str, tuple[str, ...]] = {
     "patient": _BOOLEAN,
     "fresh_connection": _BOOLEAN,
     "dispatch": ("gather", "window", "aimd", "gradient", "open"),
-    "transport": ("httpx2", "aiohttp"),
+    "transport": ("httpx2", "aiohttp", "asyncio"),
     "objective": ("makespan", "mean"),
     "timeout": ("null", "off"),
 }

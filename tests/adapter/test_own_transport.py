@@ -1,0 +1,51 @@
+"""The harness's own transport under every fault: what is on record is what httpx2's pool would have brought."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.config import compose
+from harness.errors import UserError
+from harness.records import Outcome
+from harness.runner import open_folder, run
+from tests.adapter.conftest import FAULTS
+
+WIRE = {"admitted_s": None, "connected_s": None, "written_s": None, "first_byte_s": None}
+
+
+def played(transport: str, fault: str, folder) -> list[Outcome]:
+    """What a strategy of each sort leaves under a fault, over sockets in memory."""
+    words = [
+        "profile=calm", f"fault={fault}", "fault.probability=0.5", "matrix.strategy=[article_10,split_timers,hedge_2]",
+        f"matrix.transport=[{transport}]", "network=memory", "workload.batches=1", "workload.batch_size=10",
+        "workload.max_tokens=5", f"out={folder}",
+    ]  # fmt: skip
+    experiment = compose(None, words)
+    opened = open_folder(experiment)
+    assert run(experiment, opened).exit_code == 0
+    outcomes = sorted(opened.outcomes(), key=lambda outcome: (outcome.cell, outcome.request))
+    return [
+        replace(
+            outcome,
+            cell=outcome.cell.partition(",")[0],
+            attempts=tuple(replace(attempt, **WIRE) for attempt in outcome.attempts),
+        )
+        for outcome in outcomes
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_met_alike(fault, tmp_path):
+    """Every instant, outcome and error of every attempt, whatever is stamped early and read late."""
+    usual = played("httpx2", fault, tmp_path / "usual")
+    assert len(usual) == 30
+    assert played("asyncio", fault, tmp_path / "own") == usual
+
+
+def test_direct_calls_go_through_no_transport():
+    """One line, before anything is played."""
+    with pytest.raises(UserError, match="transport=asyncio needs clock=real or network=memory"):
+        compose("article", ["matrix.transport=[httpx2,asyncio]"])
