@@ -152,7 +152,8 @@ def _http_client(endpoint: Endpoint, limits: httpx2.Limits, *, reuse: bool, tran
         # Proxies of the environment are for real APIs alone.
         settings["transport"] = aiohttp_transport(limits, _tls_context(), reuse=reuse, proxies=not endpoint.is_mock)
     elif endpoint.app is None and transport == "asyncio":
-        settings["transport"] = AsyncioTransport(limits, _tls_context(), reuse=reuse)
+        kept = _without_expiry(limits) if endpoint.is_mock else limits
+        settings["transport"] = AsyncioTransport(kept, _tls_context(), reuse=reuse)
     if not endpoint.is_mock:
         return RecordingClient(verify=_tls_context(), limits=limits, **settings)
     headers = {"X-Harness-Scope": endpoint.scope, "X-Harness-Seed": str(endpoint.seed)}
