@@ -19,6 +19,7 @@ import pytest
 
 from harness.mock.server import ServerProcess
 from harness.profiles import Profile
+from tests.benchmarks import figures
 from tests.benchmarks.cores import away_from, pinned
 
 pytestmark = pytest.mark.bench
@@ -102,7 +103,9 @@ def test_stalled_streams_stay_on_schedule(benchmark, capsys):
     late = [event["real_s"] - event["planned_s"] for event in events if event["real_s"] is not None]
     # Opened within 5 s and silent for at least 10, all were stuck at once.
     assert len(found["log"]) == STREAMS
-    benchmark.extra_info.update(peak_mib=found["peak_mib"], p99_s=quantile(late, 0.99))
+    about = {"streams": STREAMS, "peak_mib": found["peak_mib"], "events": len(late), "max_ms": max(late) * 1000}
+    quantiles = {f"{name}_ms": quantile(late, q) * 1000 for name, q in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))}
+    figures.add(benchmark, "stalled", [about | quantiles])
     with capsys.disabled():
         print(f"\n\n{STREAMS:,} stalled streams at once on one worker: at most {found['peak_mib']:.0f} MiB")
         print(

@@ -5,7 +5,8 @@
 wrk with 100 connections on one core, the server on the other; answers of 16 tokens without latency, access logs off
 where they can be, this mock's truth log on. Each figure is the median of three rounds, and the servers take turns in
 each. The others are installed into environments of their own, guidellm with several gigabytes; what cannot be
-installed is left out. The floor is ASGI with no mock behind it.
+installed is left out. The floor is ASGI with no mock behind it. How many chunks an answer has is counted, since some
+mocks give what they please.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import json
 import os
 import re
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -26,7 +26,9 @@ from pathlib import Path
 
 import pytest
 
+from harness import __version__
 from tests import environments
+from tests.benchmarks import figures, programs
 from tests.benchmarks.cores import pinned
 
 pytestmark = pytest.mark.bench
@@ -38,10 +40,11 @@ BODIES = {"streamed": BODY % "true", "plain": BODY % "false"}
 
 @dataclass
 class Peer:
-    """A mock server: how to start it on a port."""
+    """A mock server: how to start it on a port, and which version of it that is."""
 
     name: str
     command: Callable[[int], list[str]]
+    version: Callable[[], str]
 
 
 def ours(port: int) -> list[str]:
@@ -49,22 +52,41 @@ def ours(port: int) -> list[str]:
 
 
 def floor(port: int) -> list[str]:
-    granian = str(environments.python("granian", "granian[uvloop]") / "granian")
+    granian = str(programs.granian() / "granian")
     app = ["--interface", "asgi", "--workers", "1", "--runtime-threads", "1", "--no-ws", "--loop", "uvloop"]
     return [granian, *app, "--working-dir", str(Path(__file__).parent), "--port", str(port), "floor:app"]
 
 
 def guidellm(port: int) -> list[str]:
-    found = environments.python("guidellm", "guidellm==0.8.1", limit_s=1200) / "guidellm"
-    return [str(found), *f"mock-server --port {port} --ttft-ms 0 --itl-ms 0 --output-tokens 16".split()]
+    words = f"mock-server --port {port} --ttft-ms 0 --itl-ms 0 --output-tokens 16"
+    return [str(programs.guidellm() / "guidellm"), *words.split()]
 
 
 def llmock(port: int) -> list[str]:
-    found = environments.python("llmock", "llmock==0.2.2") / "llmock"
-    return [str(found), "serve", "--port", str(port)]
+    return [str(programs.llmock() / "llmock"), "serve", "--port", str(port)]
 
 
-PEERS = [Peer("llm-tail-harness", ours), Peer("guidellm", guidellm), Peer("LLMock", llmock), Peer("floor", floor)]
+def aimock(port: int) -> list[str]:
+    """It answers what its file of fixtures says, so many letters a chunk."""
+    programs_of = programs.aimock()
+    fixtures = programs_of.parents[1] / "fixtures.json"
+    answer = {"match": {"userMessage": "hi"}, "response": {"content": "word " * 16}}
+    fixtures.write_text(json.dumps({"fixtures": [answer]}))
+    return [str(programs_of / "llmock"), "-p", str(port), "-f", str(fixtures), "-c", "5", "--log-level", "silent"]
+
+
+def version(programs_of: Callable[[], Path], package: str) -> Callable[[], str]:
+    return lambda: programs.version(programs_of(), package)
+
+
+PEERS = [
+    Peer("this mock, truth log on", ours, lambda: __version__),
+    Peer("guidellm", guidellm, version(programs.guidellm, "guidellm")),
+    Peer("LLMock", llmock, version(programs.llmock, "llmock")),
+    Peer("aimock", aimock, lambda: programs.AIMOCK[0].rpartition("@")[2]),
+    Peer("floor", floor, version(programs.granian, "granian")),
+]
+OURS = PEERS[0].name
 
 
 @contextlib.contextmanager
@@ -148,12 +170,12 @@ def scripts(folder: Path) -> dict[str, Path]:
 def test_answers_per_second(benchmark, tmp_path: Path, capsys):
     """The table is printed; that every server gave whole answers is what is asserted."""
     environments.program("wrk")
-    found: dict[tuple[str, str], list[float]] = {}
+    turns: dict[str, list[dict[str, float]]] = {peer.name: [] for peer in PEERS}
     lengths: dict[str, int] = {}
     left_out: dict[str, str] = {}
 
     def rounds() -> None:
-        for _ in range(ROUNDS):
+        for _ in range(figures.rounds(ROUNDS)):
             for peer in PEERS:
                 if peer.name in left_out:
                     continue
@@ -161,22 +183,30 @@ def test_answers_per_second(benchmark, tmp_path: Path, capsys):
                     with started(peer) as port:
                         lengths[peer.name] = chunks(port)
                         assert read(port, BODIES["plain"])
-                        for kind, script in scripts(tmp_path).items():
-                            found.setdefault((peer.name, kind), []).append(answers_per_second(port, script))
+                        rates = {kind: answers_per_second(port, at) for kind, at in scripts(tmp_path).items()}
+                        turns[peer.name].append(rates)
                 except pytest.skip.Exception as reason:
                     left_out[peer.name] = str(reason)
 
     benchmark.pedantic(rounds, rounds=1)
-    assert lengths["llm-tail-harness"] == 16
-    medians = {key: statistics.median(values) for key, values in found.items()}
-    benchmark.extra_info["answers_per_second"] = {f"{name}, {kind}": value for (name, kind), value in medians.items()}
+    assert lengths[OURS] == 16
+    ours_per_s = figures.medians(turns[OURS])
+    rows = []
+    for peer in PEERS:
+        if peer.name in left_out:
+            rows.append({"server": peer.name, "left_out": left_out[peer.name]})
+            continue
+        found = figures.medians(turns[peer.name])
+        multiples = {f"{kind}_multiple": ours_per_s[kind] / rate for kind, rate in found.items()}
+        about = {"server": peer.name, "version": peer.version(), "chunks": lengths[peer.name]}
+        rows.append(about | found | multiples)
+    figures.add(benchmark, "mocks", rows)
     with capsys.disabled():
-        print(f"\n\n{'server':<18}{'chunks':>7}{'streamed/s':>12}{'ratio':>7}{'plain/s':>10}{'ratio':>7}")
-        for name, length in lengths.items():
-            row = f"{name:<18}{length:>7}"
-            for kind, width in (("streamed", 12), ("plain", 10)):
-                rate = medians[name, kind]
-                row += f"{rate:>{width},.0f}{medians['llm-tail-harness', kind] / rate:>7.2f}"
-            print(row)
-        for name, reason in left_out.items():
-            print(f"{name:<18} left out: {reason}")
+        print(f"\n\n{'server':<24}{'chunks':>7}{'streamed/s':>12}{'ratio':>7}{'plain/s':>10}{'ratio':>7}")
+        for row in rows:
+            if "left_out" in row:
+                print(f"{row['server']:<24} left out: {row['left_out']}")
+                continue
+            streamed = f"{row['streamed']:>12,.0f}{row['streamed_multiple']:>7.2f}"
+            plain = f"{row['plain']:>10,.0f}{row['plain_multiple']:>7.2f}"
+            print(f"{row['server']:<24}{row['chunks']:>7}{streamed}{plain}")

@@ -13,6 +13,7 @@ import pytest
 
 from harness.config import compose
 from harness.simulation import FromProfile, simulate
+from tests.benchmarks import figures
 
 pytestmark = pytest.mark.bench
 
@@ -35,6 +36,6 @@ def test_simulated_requests_a_second(benchmark, capsys, name, dispatch):
     benchmark.pedantic(once, rounds=9, warmup_rounds=1)
     median = sorted(rates[1:])[4]
     assert median > 0
-    benchmark.extra_info["requests/s"] = median
+    figures.add(benchmark, "simulation", [{"strategy": name, "dispatch": dispatch, "requests_per_s": median}])
     with capsys.disabled():
         print(f"\n{name}, {dispatch}: {median / 1e6:.1f} M requests/s (target {TARGET / 1e6:.0f} M)")

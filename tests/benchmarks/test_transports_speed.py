@@ -4,7 +4,7 @@
 
 The first of 16 tokens comes after 0.5 s, the others 20 ms apart: 125 requests/s are ideal with 100 in flight and 1,250
 with 1,000. Prints requests per second, and by how much the time to first content is read too high, as a whole and on
-the wire. Client and server share the machine's cores.
+the wire. Client and server share the machine's cores. `peers/` measures the same as whole commands, beside others.
 """
 
 from __future__ import annotations
@@ -16,22 +16,15 @@ import pytest
 from harness.analysis import finish, frames
 from harness.config import compose
 from harness.runner import open_folder, run
+from tests.benchmarks.peers.load import FIRST_S, SERVER_WORDS
 
 pytestmark = pytest.mark.bench
-
-FIRST_S = 0.5
-SERVER = [
-    "profile=instant",
-    f"profile.first_content={{kind: constant, value: {FIRST_S}}}",
-    "profile.between_tokens={kind: constant, value: 0.02}",
-    "profile.output_tokens=16",
-]
 
 
 def measured(transport: str, in_flight: int, requests: int, folder: Path) -> tuple[float, dict[str, float]]:
     """Requests per second, and quantiles of what was read too much, in milliseconds."""
     words = [
-        *SERVER, "clock=real", "strategy=sdk_default", "strategy.stream=true", "strategy.dispatch=window",
+        *SERVER_WORDS, "clock=real", "strategy=sdk_default", "strategy.stream=true", "strategy.dispatch=window",
         f"strategy.in_flight={in_flight}", f"strategy.transport={transport}", "workload.batches=1",
         f"workload.batch_size={requests}", "workload.max_tokens=16", f"out={folder}",
     ]  # fmt: skip

@@ -77,6 +77,7 @@ NOT_RUN = (
     Row(r"(.venv/bin/)?pip install .*", "", ".ci/run installs as the README says; a test installs nothing"),
     Row(r"uv (venv|pip install .*)", "", "the same with another installer"),
     Row(r"(uv run --no-sync )?(.venv/bin/)?pytest .*", "", "the suite itself, which CI runs; its paths are looked at"),
+    Row(r"python -m tests.benchmarks( .*)?", "", "measures speed, for the better part of half an hour"),
     Row(r"export OPENAI_API_KEY=.*", "", "the key is a secret; where a run needs one, a false one is set"),
     Row(r"source( .*)?", "", "tests/cli/test_completion.py lets the shells themselves read what is sourced"),
     Row(r"ls harness", "", "looks at the checkout"),

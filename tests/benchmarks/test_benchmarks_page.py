@@ -1,0 +1,81 @@
+"""The page of results says what results.json holds, and nothing else; figures come from the benchmarks unchanged."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks import collect, figures, page, results
+
+
+def rendered(**tables: list[dict]) -> str:
+    about = results.about(None) | {"versions": {}, "measured": "2026-01-01", "cpu": "Some CPU", "cores": 2}
+    return page.render({"schema": 1, "tables": {name: about | {"rows": rows} for name, rows in tables.items()}})
+
+
+def test_every_part_is_measured_by_the_command_of_one_section():
+    """In the order of the page."""
+    assert [part for section in page.SECTIONS for part in collect.parts([section.part])] == list(collect.PARTS)
+
+
+def test_an_unknown_part_is_named_with_those_there_are():
+    """Nothing is measured then."""
+    with pytest.raises(ValueError, match="no part named client; there are clients_100, clients_1000, virtual"):
+        collect.parts(["mock", "client"])
+
+
+def test_a_row_shows_its_figures():
+    """Two in one cell are divided by a slash, and what a row lacks stays empty."""
+    row = {"client": "one", "requests_per_s": 1234.56, "ttft_error_p50_ms": 1.04, "ttft_error_p99_ms": 20.0}
+    text = rendered(clients_100=[row])
+    assert "| one | 1,234.6 | | 1.0 / 20.0 | | | | |" in text
+
+
+def test_a_client_that_cannot_be_had_is_named():
+    """With the reason, instead of figures."""
+    text = rendered(clients_100=[{"client": "one", "left_out": "no registry"}])
+    assert "- one is left out: no registry" in text
+    assert "| one |" not in text
+
+
+def test_failed_turns_are_told():
+    """A median over fewer turns says so."""
+    text = rendered(clients_100=[{"client": "one", "requests_per_s": 1.0, "turns": 4, "trouble": ["exit code 1"]}])
+    assert "- one: 4 turns counted, 1 failed" in text
+
+
+def test_what_was_not_measured_says_how_to():
+    """A new checkout of a new section is no error."""
+    assert "Not measured yet: `python -m tests.benchmarks --only mock`." in rendered()
+
+
+def test_tables_come_from_the_benchmarks_in_their_order():
+    """Those of several benchmarks are joined, each with what was measured of which version."""
+
+    def benchmark(*rows: dict, **versions: str) -> dict:
+        return {"extra_info": {"tables": {"t": {"rows": list(rows), "versions": versions}}}}
+
+    found = collect.tables_of({"benchmarks": [benchmark({"a": 1}, x="1"), benchmark({"a": 2}, y="2")]}, {"cores": 2})
+    assert found == {"t": {"cores": 2, "versions": {"x": "1", "y": "2"}, "rows": [{"a": 1}, {"a": 2}]}}
+
+
+def test_tables_replace_those_of_their_names_only(tmp_path, monkeypatch):
+    """Measuring a part leaves the others as they were."""
+    monkeypatch.setattr(results, "PATH", tmp_path / "results.json")
+    results.add({"a": {"rows": [1]}, "b": {"rows": [2]}})
+    results.add({"b": {"rows": [3]}})
+    assert results.load()["tables"] == {"a": {"rows": [1]}, "b": {"rows": [3]}}
+
+
+def test_medians_are_of_each_column():
+    """A column that some turn does not tell has none."""
+    rows = [{"a": 1.0, "b": None}, {"a": 3.0, "b": 1.0}, {"a": 2.0, "b": 1.0}]
+    assert figures.medians(rows) == {"a": 2.0, "b": None}
+
+
+@pytest.mark.parametrize(("said", "expected"), [(None, 5), ("2", 2), ("9", 5), ("0", 1)])
+def test_the_environment_lowers_the_rounds(monkeypatch, said, expected):
+    """Never above what is usual, never below one."""
+    monkeypatch.delenv(figures.ROUNDS, raising=False)
+    if said is not None:
+        monkeypatch.setenv(figures.ROUNDS, said)
+    assert figures.rounds(5) == expected
