@@ -15,8 +15,9 @@ from harness.cli.output import columns, say, say_json, tell, width
 from harness.cli.preview import STYLES as ESTIMATE
 from harness.cli.preview import preview, text
 from harness.config import Experiment, combinations, compose
+from harness.engines import Engine
 from harness.errors import DiskError, UserError, has_no_room, unwritten
-from harness.runner import RunResult, check_target, run_until_precise
+from harness.runner import RunResult, check_target, cluster_of, run_until_precise
 from harness.runner.budget import check
 from harness.runner.folder import open_folder
 from harness.runner.manifest import now
@@ -77,11 +78,12 @@ def play(experiment: Experiment, *, quiet: bool = False, export: str | None = No
 
     check(experiment, confirm=confirm if sys.stdin.isatty() and sys.stderr.isatty() else None)
     check_target(experiment)
-    folder = open_folder(experiment)
-    say_what()
-    tell(f"run folder: {folder.path}", _STYLES)
-    with _continued(experiment, folder):
-        return _play(experiment, folder, quiet=quiet, export=export)
+    with cluster_of(experiment, tell) as cluster:
+        folder = open_folder(experiment)
+        say_what()
+        tell(f"run folder: {folder.path}", _STYLES)
+        with _continued(experiment, folder):
+            return _play(experiment, folder, cluster, quiet=quiet, export=export)
 
 
 @contextlib.contextmanager
@@ -98,7 +100,9 @@ def _continued(experiment: Experiment, folder: RunFolder) -> Iterator[None]:
         raise DiskError(f"{unwritten(error.filename or folder.path, error)}\n{advice}") from None
 
 
-def _play(experiment: Experiment, folder: RunFolder, *, quiet: bool, export: str | None) -> tuple[int, Summary | None]:
+def _play(
+    experiment: Experiment, folder: RunFolder, cluster: Engine | None, *, quiet: bool, export: str | None
+) -> tuple[int, Summary | None]:
     from harness.cli.progress import progress, working
 
     try:
@@ -108,6 +112,7 @@ def _play(experiment: Experiment, folder: RunFolder, *, quiet: bool, export: str
             progress(folder.manifest()),
             tell=tell,
             reading=partial(working, "reading the records"),
+            cluster=cluster,
         )
     except BaseException:
         # Where nothing can be written the manifest goes on saying that the run is under way, or was killed.

@@ -3,11 +3,12 @@
 from harness.config.build import compose
 from harness.config.files import catalogue
 from harness.config.matrix import axes_of, expand
-from harness.config.schema import Cell, Experiment
+from harness.config.schema import CLUSTERS, Cell, Experiment
 from harness.config.serve import ServeSettings, serve_settings
 from harness.config.words import combinations
 
 __all__ = [
+    "CLUSTERS",
     "Cell",
     "Experiment",
     "ServeSettings",

@@ -13,7 +13,7 @@ from harness.config.errors import did_you_mean, validation_error
 from harness.config.files import GROUPS, check_syntax, directories, find, load, packaged
 from harness.config.matrix import cell_name, expand
 from harness.config.recorded import expanded
-from harness.config.schema import Cell, Experiment, Settings
+from harness.config.schema import CLUSTERS, Cell, ClusterSettings, Experiment, Settings
 from harness.config.shards import check_shards
 from harness.config.words import AXES_OF_STRATEGY, prepared
 from harness.config.workloads import NO_BATCHES, at_rate, batch_size, released
@@ -152,6 +152,8 @@ def _check_together(settings: Settings, clock: str) -> None:
         raise UserError("target.base_url needs clock=real: virtual time has no network")
     if settings.target.kind == "openai" and (settings.fault or "fault" in settings.matrix):
         raise UserError("fault needs target=mock: a real API has faults of its own")
+    if settings.engine not in CLUSTERS and settings.cluster != ClusterSettings():
+        raise UserError("cluster.address and cluster.workers need engine=ray or engine=dask")
     if settings.network == "memory" and clock == "real":
         raise UserError("network=memory needs clock=virtual: real time uses real sockets")
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.dataclasses import dataclass
 
+from harness.engines.addresses import Address
 from harness.faults import AnyFault
 from harness.profiles import Profile
 from harness.strategies import AnyStrategy, Strategy
@@ -52,6 +53,22 @@ class TargetSettings:
     kind: Literal["mock", "openai"]
     model: Annotated[str, StringConstraints(min_length=1)]
     base_url: Annotated[str | None, AfterValidator(_plain_url)] = None
+
+
+def _plain_address(address: str | None) -> str | None:
+    return None if address is None else str(Address.of(address))
+
+
+#: Engines whose workers are in a cluster.
+CLUSTERS = frozenset({"ray", "dask"})
+
+
+@dataclass(frozen=True, config=_FORBID)
+class ClusterSettings:
+    """Where the workers of `engine: ray` and `engine: dask` are, and how many are wanted."""
+
+    address: Annotated[str | None, AfterValidator(_plain_address)] = None
+    workers: Count | None = None
 
 
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -120,7 +137,8 @@ class Settings:
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     trials: Annotated[Count | Literal["auto"], BeforeValidator(_number_or_auto)] = 1
     precision: PrecisionSettings = field(default_factory=PrecisionSettings)
-    engine: Literal["auto", "local", "processes"] = "auto"
+    engine: Literal["auto", "local", "processes", "ray", "dask"] = "auto"
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
     shards: Annotated[Count | Literal["auto"], BeforeValidator(_shards_or_auto)] = "auto"
     matrix: dict[str, Any] = field(default_factory=dict)
     reference: str | None = None

@@ -55,6 +55,10 @@ class Engine(Protocol):
     def workers(self) -> int:
         """How many tasks are played at once."""
 
+    @property
+    def notice(self) -> str | None:
+        """What whoever asked for it should know: that it is less than was asked for."""
+
     def in_order(
         self, play: Callable[[Task], T], tasks: Sequence[Task], *, idle: Callable[[], None]
     ) -> Generator[T, None, None]:

@@ -16,6 +16,7 @@ class Local:
 
     here = True
     workers = 1
+    notice = None
 
     def in_order(
         self,

@@ -43,6 +43,7 @@ class Processes:
     """Plays tasks in forked processes, which inherit all that is in memory."""
 
     here = False
+    notice = None
 
     def __init__(self, workers: int) -> None:
         self.workers = workers

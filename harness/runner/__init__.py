@@ -1,10 +1,20 @@
 """Play an experiment: trials outside, cells inside, every finished request on disk at once."""
 
-from harness.runner.core import run, workers
+from harness.runner.core import cluster_of, run, workers
 from harness.runner.folder import open_folder
 from harness.runner.listener import Listener, Silent
 from harness.runner.precision import run_until_precise
 from harness.runner.result import RunResult
 from harness.runner.targets import check_target
 
-__all__ = ["Listener", "RunResult", "Silent", "check_target", "open_folder", "run", "run_until_precise", "workers"]
+__all__ = [
+    "Listener",
+    "RunResult",
+    "Silent",
+    "check_target",
+    "cluster_of",
+    "open_folder",
+    "run",
+    "run_until_precise",
+    "workers",
+]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict
 
 from harness import engines
-from harness.config import Experiment
-from harness.engines import WorkerLostError
+from harness.config import CLUSTERS, Experiment
+from harness.engines import Engine, WorkerLostError
 from harness.progress import Progress, unseen
 from harness.records import Outcome
 from harness.runner.failures import FailureLimit, TooManyFailuresError
@@ -23,13 +24,19 @@ Working = Callable[[], AbstractContextManager[Progress]]
 
 
 def run(
-    experiment: Experiment, folder: RunFolder, listener: Listener | None = None, *, reading: Working = unseen
+    experiment: Experiment,
+    folder: RunFolder,
+    listener: Listener | None = None,
+    *,
+    reading: Working = unseen,
+    cluster: Engine | None = None,
 ) -> RunResult:
     """Play every trial of every cell that the folder does not hold yet, and append each request as it ends.
 
     Trials are the outer loop, so that drift of a real API hits all cells alike. A cell that cannot be played is given
     up and the others go on. Ctrl-C, `max_failures` and a worker that dies for good end the run early; what was done
-    stays. UserError passes through. `reading` shows how far the records that are on disk have been read.
+    stays. UserError passes through. `reading` shows how far the records that are on disk have been read; `cluster` is
+    what `cluster_of` has joined.
     """
     listener = listener or Silent()
     result = RunResult()
@@ -48,7 +55,7 @@ def run(
     desk = Desk(experiment, recorded, keep, result, listener)
     try:
         with _quiet_garbage_collector():
-            _play(desk)
+            _play(desk, cluster)
     except KeyboardInterrupt:
         result.interrupted = True
     except (TooManyFailuresError, WorkerLostError) as error:
@@ -59,17 +66,37 @@ def run(
     return result
 
 
-def _play(desk: Desk) -> None:
+def _play(desk: Desk, cluster: Engine | None) -> None:
     """Have what is left of a run played, in the way that fits its engine and its clock."""
     experiment = desk.experiment
     most = len(tasks_left(experiment, desk.recorded, workers=1))
     if not most:
         return
     real = experiment.clock == "real"
-    with engines.engine_named(engine_of(experiment, most), most=None if real else most, options={}) as engine:
+    with nullcontext(cluster) if cluster else _opened(experiment, None if real else most) as engine:
         tasks = tasks_left(experiment, desk.recorded, engine.workers)
         way = play_here if engine.here else play_at_once if real else play_elsewhere
         way(engine, tasks, desk)
+
+
+def _opened(experiment: Experiment, most: int | None) -> AbstractContextManager[Engine]:
+    options = asdict(experiment.settings.cluster)
+    return engines.engine_named(engine_of(experiment, most or 1), most=most, options=options)
+
+
+@contextmanager
+def cluster_of(experiment: Experiment, tell: Callable[[str], None]) -> Iterator[Engine | None]:
+    """The cluster that the settings name, joined for as long as the block lasts; None where they name none.
+
+    `tell` hears when it is less than was asked for. Raises UserError when it cannot be joined.
+    """
+    if experiment.settings.engine not in CLUSTERS:
+        yield None
+        return
+    with _opened(experiment, len(experiment.cells) * experiment.most_trials) as engine:
+        if engine.notice:
+            tell(engine.notice)
+        yield engine
 
 
 def workers(experiment: Experiment, tasks: int) -> int:

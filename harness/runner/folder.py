@@ -49,7 +49,7 @@ def open_folder(experiment: Experiment) -> RunFolder:
 
 #: Settings that do not change what a trial records, so a run may be resumed with others.
 _FREE_TO_CHANGE = frozenset(
-    {"out", "resume", "report", "records", "engine", "max_failures", "budget", "trials", "precision"}
+    {"out", "resume", "report", "records", "engine", "cluster", "max_failures", "budget", "trials", "precision"}
 )
 
 

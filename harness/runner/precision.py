@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.analysis import summarise
 from harness.config import Experiment
+from harness.engines import Engine
 from harness.progress import unseen
 from harness.runner.core import Working, run
 from harness.runner.listener import Listener
@@ -79,14 +80,15 @@ def run_until_precise(
     *,
     tell: Callable[[str], None] = lambda _: None,
     reading: Working = unseen,
+    cluster: Engine | None = None,
 ) -> tuple[RunResult, Experiment]:
     """Play an experiment as often as its settings say: how the run ended, and the experiment with its trials.
 
     `tell` hears how well the cells are known after each stage of `trials: auto`; `reading` shows how far
-    the records have been read.
+    the records have been read; `cluster` is what `cluster_of` has joined.
     """
     while True:
-        result = run(experiment, folder, listener, reading=reading)
+        result = run(experiment, folder, listener, reading=reading, cluster=cluster)
         if experiment.settings.trials != "auto" or result.exit_code == 130 or result.stopped:
             return result, experiment
         known = _known(experiment, folder, result, reading)

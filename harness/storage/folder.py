@@ -29,6 +29,8 @@ TIMELINES = "timelines.csv"
 #: What is published: small, and without host, paths or records.
 PUBLISHED = (CONFIG, SUMMARY, BATCHES, QUANTILES)
 _PRIVATE = ("host", "command", "git_commit")
+#: Settings that say where a run was played, not what.
+_OF_THE_MACHINE = ("out", "resume", "cluster")
 #: What the summary says too, or the settings.
 _REPEATED = ("cells", "profiles")
 #: Bytes beyond which a file is left out: no chart draws the quantiles of so many cells.
@@ -226,7 +228,8 @@ class RunFolder:
             if (self.path / name).stat().st_size <= _MOST_PUBLISHED.get(name, math.inf):
                 shutil.copyfile(self.path / name, destination / name)
         config = RunFolder(destination)
-        config.write_config({key: value for key, value in self.config().items() if key not in {"out", "resume"}})
+        settings = {key: value for key, value in self.config().items() if key not in _OF_THE_MACHINE}
+        config.write_config(settings)
         manifest = {key: value for key, value in self.manifest().items() if key not in (*_PRIVATE, *_REPEATED)}
         config.write_manifest(manifest)
 

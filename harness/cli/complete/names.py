@@ -35,7 +35,7 @@ _BOOLEAN = ("true", "false")
 VALUES: Mapping[str, tuple[str, ...]] = {
     "clock": ("virtual", "real"),
     "network": ("direct", "memory"),
-    "engine": ("auto", "local", "processes"),
+    "engine": ("auto", "local", "processes", "ray", "dask"),
     "shards": ("auto",),
     "trials": ("auto",),
     "report": _BOOLEAN,
