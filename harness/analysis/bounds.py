@@ -23,8 +23,8 @@ def bounds_beside(folder: RunFolder, profiles: Mapping[str, Profile]) -> Callabl
 
     def of(about: Mapping[str, Any]) -> dict[str, Any]:
         strategy = about["strategy"]
-        if strategy["dispatch"] not in {"gather", "window"}:
-            return _none("the number of requests in flight follows what comes back.")
+        if unbounded := _why_not(about):
+            return _none(unbounded)
         gathers = strategy["dispatch"] == "gather"
         stream = bool(strategy["stream"])
         workload: dict[str, Any] = {
@@ -49,6 +49,18 @@ def bounds_beside(folder: RunFolder, profiles: Mapping[str, Profile]) -> Callabl
         return _found(bounds_of(profile, stream=stream, tokens=about.get("max_tokens"), **workload), "profile")
 
     return of
+
+
+def _why_not(about: Mapping[str, Any]) -> str | None:
+    """Why the workload of a cell has no bounds, whatever its server; None where it has."""
+    strategy = about["strategy"]
+    reasons = {
+        "requests come of themselves, so that their total is no matter of the client's.": about.get("arrivals"),
+        "its requests ask for answers of different lengths.": about.get("answers_differ"),
+        "its starts are staggered.": strategy.get("stagger_s"),
+        "the number of requests in flight follows what comes back.": strategy["dispatch"] not in {"gather", "window"},
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def _cells(manifest: Mapping[str, Any], *, stream: bool) -> set[str]:

@@ -19,7 +19,18 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
 _AS_THEY_ARE = ("trial", "batch", "request", "retries", "hedges")
 #: What is read of the tables: of requests, and of their attempts.
-OF_REQUESTS = (*_AS_THEY_ARE, "cell", "outcome", "seed", "tokens", "attempts", "winner", "start_s", "end_s")
+OF_REQUESTS = (
+    *_AS_THEY_ARE,
+    "cell",
+    "outcome",
+    "seed",
+    "tokens",
+    "attempts",
+    "winner",
+    "start_s",
+    "end_s",
+    "released_s",
+)
 OF_ATTEMPTS = ("outcome", "false_restart", "wasted_tokens", "first_content_s", "send_s", "end_s")
 
 
@@ -49,6 +60,7 @@ class Columns:
     false_restarts: Ints
     wasted_tokens: Ints
     start_s: Floats
+    released_s: Floats
     end_s: Floats
     ttft_s: Floats
     wasted_s: Floats
@@ -157,10 +169,17 @@ def _part(tables: Tables, cells: Names, outcomes: Names) -> Columns:
         false_restarts=counted(judged & false.fill_null(False).to_numpy(zero_copy_only=False)),
         wasted_tokens=counted(judged * _ints(attempts["wasted_tokens"].fill_null(0))),
         start_s=start_s,
+        released_s=_released(requests, start_s),
         end_s=_floats(requests["end_s"]),
         ttft_s=ttft_s,
         wasted_s=per_request(unused * (_floats(attempts["end_s"]) - _floats(attempts["send_s"]))),
     )
+
+
+def _released(requests: pa.Table, start_s: Floats) -> Floats:
+    """When each request was really begun; most at their start."""
+    told = _floats(requests["released_s"])
+    return np.where(np.isnan(told), start_s, told)
 
 
 def _answering(requests: pa.Table, count: Ints) -> Ints:

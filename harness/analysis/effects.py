@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.columns import Columns
+from harness.analysis.judged import judged
 from harness.profiles import Profile
 
 #: From the best to the worst.
@@ -21,9 +22,10 @@ Cell = dict[str, Any]
 def short_answers(about: Mapping[str, Any], part: Columns, profile: Profile | None) -> int | None:
     """How many requests of a cell passed for answered with fewer tokens than the server's whole answer has.
 
-    None where nobody knows how long that is: behind a real API, and where a chunk can hold more than one token.
+    None where nobody knows how long that is: behind a real API, where a chunk can hold more than one token, and where
+    requests ask for answers of different lengths.
     """
-    if profile is None or about["target"] != "mock" or profile.tokens_per_chunk != 1:
+    if profile is None or about["target"] != "mock" or profile.tokens_per_chunk != 1 or about.get("answers_differ"):
         return None
     whole = about.get("max_tokens") or profile.output_tokens
     return int((part.ok & (part.tokens < whole)).sum())
@@ -46,7 +48,7 @@ def add_effects(cells: Sequence[Cell]) -> None:
 
 
 def _effect(cell: Cell, base: Cell) -> dict[str, Any] | None:
-    own, calm = cell["total_s"]["mean"], base["total_s"]["mean"]
+    own, calm = judged(cell)["mean"], judged(base)["mean"]
     slowdown = round(own / calm, 9) if own is not None and calm else None
     if cell["short"]:
         grade = "wrong"

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from harness.analysis import statistics
+from harness.analysis.judged import judged
 from harness.analysis.speedups import LEVEL, SERVER_AXES, in_common, ratio_of_means
 
 Cell = Mapping[str, Any]
@@ -54,7 +55,7 @@ def quickest(cells: Sequence[Cell]) -> list[Quickest]:
     """
     servers: dict[str, list[Cell]] = {}
     for cell in cells:
-        if cell["total_s"]["mean"]:
+        if judged(cell)["mean"]:
             servers.setdefault(repr(_server(cell)), []).append(cell)
     return [_of_server(found) for found in servers.values() if len(found) > 1]
 
@@ -62,7 +63,7 @@ def quickest(cells: Sequence[Cell]) -> list[Quickest]:
 def _of_server(cells: Sequence[Cell]) -> Quickest:
     base = next((cell for cell in cells if cell["speedup"].get("reference") == cell["cell"]), None)
     limit = (_failures(base) if base else min(map(_failures, cells))) + MORE_FAILURES
-    by_total = sorted(cells, key=lambda cell: float(cell["total_s"]["mean"]))
+    by_total = sorted(cells, key=lambda cell: float(judged(cell)["mean"]))
     best = next(cell for cell in by_total if _failures(cell) <= limit)
     corrected = _corrected(cells)
     ratios = [

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.analysis import statistics
 from harness.analysis.bounds import bounds_beside
+from harness.analysis.judged import CLOSED, OPEN
 from harness.analysis.profiles import profiles_of
 from harness.analysis.speedups import add_speedups
 from harness.storage import RunFolder
@@ -20,7 +21,8 @@ def restate(folder: RunFolder) -> dict[str, Any]:
     before = folder.summary()
     summary = copy.deepcopy(before)
     for cell in summary["cells"]:
-        cell["total_s"]["ci95"] = statistics.pair(statistics.mean_interval(cell["total_s"]["per_trial"]))
+        for name in {CLOSED, OPEN} & cell.keys():
+            cell[name]["ci95"] = statistics.pair(statistics.mean_interval(cell[name]["per_trial"]))
     add_speedups(summary["cells"], summary["reference"])
     _add_bounds(summary, folder)
     if summary != before:

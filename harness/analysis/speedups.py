@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analysis import statistics
+from harness.analysis.judged import judged
 
-#: Axes that change the server. Totals behind different servers say nothing of the client's settings.
-SERVER_AXES = ("profile", "fault")
+#: Axes that change the server or the load on it. Totals under different ones say nothing of the client's settings.
+SERVER_AXES = ("profile", "fault", "rate")
 #: Below this a difference counts as significant.
 LEVEL = 0.05
 
@@ -16,7 +17,7 @@ Cell = dict[str, Any]
 
 
 def add_speedups(cells: Sequence[Cell], reference: str) -> None:
-    """Add to each cell its speedup: mean total of its reference / its own, paired by seed.
+    """Add to each cell its speedup: mean total, in the open loop mean latency, of its reference / its own, by seed.
 
     `speedup.reference` names that cell: it has the settings of the run's `reference`, behind the server of the cell.
     Where there is no interval, `why_not` says why. `significant` is corrected for the number of cells (Holm).
@@ -28,7 +29,7 @@ def add_speedups(cells: Sequence[Cell], reference: str) -> None:
         base = bases.get(_server(cell))
         name = base["cell"] if base else None
         cell["speedup"] = {"reference": name, "mean": None, "ci95": None, "significant": None, "why_not": None}
-        if base is not None and base["total_s"]["per_trial"] and cell["total_s"]["per_trial"]:
+        if base is not None and judged(base)["per_trial"] and judged(cell)["per_trial"]:
             if cell is base:
                 cell["speedup"] |= {"mean": 1.0, "significant": False}
             else:
@@ -55,19 +56,19 @@ def _speedup(base: Cell, cell: Cell) -> tuple[dict[str, Any], float | None]:
 
 
 def in_common(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[list[float], list[float]]:
-    """Totals of the seeds that both cells have, in order of the seeds."""
-    first = dict(zip(one["seeds"], one["total_s"]["per_trial"], strict=True))
-    second = dict(zip(other["seeds"], other["total_s"]["per_trial"], strict=True))
+    """What both cells are judged by, for the seeds that both have, in order of the seeds."""
+    first = dict(zip(one["seeds"], judged(one)["per_trial"], strict=True))
+    second = dict(zip(other["seeds"], judged(other)["per_trial"], strict=True))
     common = sorted(first.keys() & second.keys())
     return [first[seed] for seed in common], [second[seed] for seed in common]
 
 
 def ratio_of_means(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
-    """The mean total of one cell / that of another; None where the latter is zero.
+    """The mean of one cell / that of another; None where the latter is zero.
 
     What one of them lacks was, perhaps, the run's slowest trial: only what both have played is compared.
     """
-    means = one["total_s"]["mean"], other["total_s"]["mean"]
+    means = judged(one)["mean"], judged(other)["mean"]
     before, after = in_common(one, other)
     if before and set(one["seeds"]) != set(other["seeds"]):
         means = statistics.mean(before), statistics.mean(after)

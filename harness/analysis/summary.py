@@ -14,6 +14,7 @@ from harness.analysis import statistics, tables
 from harness.analysis.bounds import bounds_beside
 from harness.analysis.columns import OF_ATTEMPTS, OF_REQUESTS, Collected, Columns, Floats, Ints
 from harness.analysis.effects import add_effects, short_answers
+from harness.analysis.judged import OPEN
 from harness.analysis.profiles import profiles_of
 from harness.analysis.speedups import add_speedups
 from harness.analysis.warnings import warnings
@@ -77,7 +78,8 @@ def summarise(folder: RunFolder, *, bounds: bool = True, progress: Progress = no
         cell["bounds"] = bounds_of(about) if bounds else None
         if name in on_wire:
             cell["wire"] = on_wire[name]
-        if about["target"] != "mock" or _changes(profiles.get(about["profile"])):
+        # Where requests come of themselves, a slow spell is met by as many as any other.
+        if not about.get("arrivals") and (about["target"] != "mock" or _changes(profiles.get(about["profile"]))):
             held_up[name] = _held_up(part.latency_s)
         incomplete[name] = len(np.unique(part.trial)) - cell["trials"]
         cells.append(cell)
@@ -144,7 +146,6 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
     failures = {part.outcomes[i]: int(n) for i, n in enumerate(np.bincount(part.outcome)) if n}
     failures.pop("ok", None)
     good = part.ok & (part.latency_s <= about["slo_s"])
-    interval = statistics.mean_interval(totals)
     clusters, heard = _clusters(part.trial, part.batch), ~np.isnan(part.ttft_s)
     return {
         "cell": about["cell"],
@@ -166,16 +167,33 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
         **_costs(part),
         "slo_s": about["slo_s"],
         "goodput": _rounded(float(good.mean())),
-        "total_s": {
-            "mean": _rounded(statistics.mean(totals)) if totals else None,
-            "ci95": statistics.pair(interval),
-            "per_trial": totals,
-        },
+        "total_s": _mean(totals),
+        **_of_open_loop(about, part, whole),
         "batch_s": _spread(
             np.array([makespan for makespan, _ in makespans.values()]), _clusters(*np.array([*makespans]).T)
         ),
         "latency_s": _spread(part.latency_s, clusters),
         "ttft_s": _spread(part.ttft_s[heard], clusters[heard]),
+    }
+
+
+def _mean(values: list[float]) -> dict[str, Any]:
+    return {
+        "mean": _rounded(statistics.mean(values)) if values else None,
+        "ci95": statistics.pair(statistics.mean_interval(values)),
+        "per_trial": values,
+    }
+
+
+def _of_open_loop(about: Mapping[str, Any], part: Columns, whole: list[int]) -> dict[str, Any]:
+    """Where requests come of themselves: how, the mean latency of each trial, and how late they were released."""
+    if not about.get("arrivals"):
+        return {}
+    late = np.quantile(part.released_s - part.start_s, [0.5, 0.99, 1.0])
+    return {
+        "arrivals": about["arrivals"],
+        OPEN: _mean([_rounded(float(part.latency_s[part.trial == trial].mean())) for trial in whole]),
+        "waited_s": dict(zip(("p50", "p99", "max"), map(_rounded, late), strict=True)),
     }
 
 

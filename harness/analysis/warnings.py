@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.analysis.judged import judged, quantity
 from harness.analysis.statistics import FEWEST_FOR_RATIO
 
 FEW_TRIALS = 10
@@ -54,20 +55,20 @@ def _few_trials(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
         text += "; no interval can be given for a speedup"
     widest = max(cells, key=_relative_width)
     if _relative_width(widest) > 0:
-        text += f"; the mean total of {widest['cell']} is known to +-{_relative_width(widest):.0%} only"
+        text += f"; the {quantity(cells)} of {widest['cell']} is known to +-{_relative_width(widest):.0%} only"
     return [{"code": "few_trials", "message": text, "advice": "run more: trials=20 or above"}]
 
 
 def _relative_width(cell: Mapping[str, Any]) -> float:
     """Half the interval of a mean total as a share of it; 0 where there is none."""
-    total = cell["total_s"]
+    total = judged(cell)
     return (total["ci95"][1] - total["ci95"][0]) / 2 / total["mean"] if total["ci95"] and total["mean"] else 0.0
 
 
 def _dominated(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
     found = []
     for cell in cells:
-        totals = cell["total_s"]["per_trial"]
+        totals = judged(cell)["per_trial"]
         if len(totals) > 2 and max(totals) > DOMINANT_SHARE * sum(totals):
             share = max(totals) / sum(totals)
             text = f"{cell['cell']}: one trial makes up {share:.0%} of all time, so the mean rests on it"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.judged import CLOSED, OPEN
 from harness.errors import UserError
 
 _RUN = ("schema", "experiment", "clock", "time_scale", "reference")
@@ -30,7 +31,8 @@ def write_baseline(summary: Mapping[str, Any], path: Path) -> None:
     Raises UserError when the file cannot be written.
     """
     cells = [
-        {name: cell[name] for name in _CELL if name in cell} | {"total_s": {"per_trial": cell["total_s"]["per_trial"]}}
+        {name: cell[name] for name in _CELL if name in cell}
+        | {name: {"per_trial": cell[name]["per_trial"]} for name in (CLOSED, OPEN) if name in cell}
         for cell in summary["cells"]
     ]
     head = json.dumps({name: summary[name] for name in _RUN if name in summary}, indent=1)

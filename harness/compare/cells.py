@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.analysis import statistics
+from harness.analysis.judged import judged
 from harness.errors import UserError
 
 #: Must be equal for a cell to be comparable, with the words for them.
@@ -16,7 +17,8 @@ _LEVEL = 0.05
 
 @dataclass(frozen=True)
 class CellComparison:
-    """One cell in both runs. `ratio` is candidate / base of the mean totals; above 1 is slower.
+    """One cell in both runs. `ratio` is candidate / base of the mean totals, in the open loop of latency;
+    above 1 is slower.
 
     `p_slower` belongs to the claim that it is slower than allowed, corrected for all cells of the comparison.
     `smallest_change` is what so many trials would have found with a power of 0.8. `reasons` say why it fails.
@@ -156,7 +158,7 @@ def _paired(old: Mapping[str, Any], new: Mapping[str, Any]) -> _Pair:
     told = all("failed_per_trial" in cell for cell in (old, new))
     per_trial = [both(lambda cell, key=key: cell[key]) for key in ("failed_per_trial", "attempts_per_trial") if told]
     failed, attempts = per_trial or (None, None)
-    return _Pair(bool(common), both(lambda cell: cell["total_s"]["per_trial"]), failed, attempts)
+    return _Pair(bool(common), both(lambda cell: judged(cell)["per_trial"]), failed, attempts)
 
 
 def _rounded(pair: statistics.Interval) -> tuple[float, float]:

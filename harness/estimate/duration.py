@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.config import Experiment
 from harness.estimate.attempts import Attempts
 from harness.estimate.foresee import Foreseen
+from harness.estimate.tokens import tokens_of_an_answer
 from harness.runner import workers
 
 #: Seconds of one core in virtual time: for an attempt, for each further token of its answer, and for one that goes
@@ -45,7 +46,7 @@ def duration(experiment: Experiment, foreseen: Sequence[Foreseen], attempts: Att
 
 
 def _virtual(experiment: Experiment, attempts: Attempts) -> float:
-    answer = experiment.settings.workload.max_tokens or max(cell.profile.output_tokens for cell in experiment.cells)
+    answer = tokens_of_an_answer(experiment) or 1
     each = ATTEMPT_S + TOKEN_S * (answer - 1)
     if experiment.settings.network == "memory":
         each += SOCKETS_S

@@ -38,6 +38,10 @@ class Foreseen:
 def foresee(experiment: Experiment) -> list[Foreseen]:
     """What can be foreseen of each cell."""
     requests = experiment.requests_per_trial
+    if experiment.settings.workload.arrivals is not None:
+        # What comes of itself takes as long as it comes, and little longer.
+        scale = experiment.settings.time_scale
+        return [Foreseen(cell.name, cell.workload.lasts_s * scale, None) for cell in experiment.cells]
     if experiment.settings.target.kind != "mock":
         return [_unknown(cell, "a real API keeps its own time") for cell in experiment.cells]
     if experiment.settings.target.base_url is not None:
@@ -50,8 +54,11 @@ def foresee(experiment: Experiment) -> list[Foreseen]:
 
 def _of_cell(cell: Cell, trials: int, scale: float) -> Foreseen:
     strategy, whole = as_played(cell.strategy)
-    reason = why_not_profile(cell.profile) or (
-        f"{cell.strategy.name} does not decide by fixed times" if strategy is None else _named(strategy)
+    differ = "its requests ask for answers of different lengths" if cell.workload.answers_differ else None
+    reason = (
+        differ
+        or why_not_profile(cell.profile)
+        or (f"{cell.strategy.name} does not decide by fixed times" if strategy is None else _named(strategy))
     )
     if strategy is None or reason is not None:
         return _unknown(cell, reason or "")
@@ -86,6 +93,7 @@ def as_played(strategy: Strategy) -> tuple[Played | None, bool]:
         max_retries=strategy.http_attempts_at_most - 1,
         dispatch=strategy.dispatch,
         in_flight=strategy.in_flight,
+        stagger_s=strategy.stagger_s,
         connect_timeout=OFF,
         idle_timeout=OFF,
         attempt_timeout=OFF,

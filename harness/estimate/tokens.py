@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from harness.config import Experiment
@@ -16,8 +17,9 @@ LETTERS, WRAPPING = 4, 8
 class Tokens:
     """Tokens of all attempts, expected and at most; None where nothing limits an answer.
 
-    Output is attempts x tokens of an answer (`workload.max_tokens`, else the mock's `output_tokens`): an attempt that
-    is given up counts as a whole one, since a server may finish it and bill for it. Input is attempts x (letters of the
+    Output is attempts x tokens of an answer (its limit, or what `workload.file` expects, else the mock's
+    `output_tokens`; at most counts limits alone): an attempt that is given up counts as a whole one, since a server may
+    finish it and bill for it. Input is attempts x (letters of the
     prompt / 4 + 8).
     """
 
@@ -38,16 +40,26 @@ class Cost:
 def tokens(experiment: Experiment, attempts: Attempts) -> Tokens:
     """The tokens of a run."""
     workload = experiment.settings.workload
-    each = workload.max_tokens
-    if each is None and experiment.settings.target.kind == "mock":
-        each = max(cell.profile.output_tokens for cell in experiment.cells)
-    asked = -(-len(workload.prompt) // LETTERS) + WRAPPING
+    each, most = tokens_of_an_answer(experiment), experiment.tokens_at_most()
+    if most is None and each is not None and experiment.settings.target.kind == "mock":
+        most = round(each * attempts.most)
+    asked = math.ceil(workload.letters / len(workload) / LETTERS) + WRAPPING
     return Tokens(
-        output_expected=None if each is None else each * attempts.expected,
-        output_most=None if each is None else each * attempts.most,
+        output_expected=None if each is None else round(each * attempts.expected),
+        output_most=most,
         input_expected=asked * attempts.expected,
         input_most=asked * attempts.most,
     )
+
+
+def tokens_of_an_answer(experiment: Experiment) -> float | None:
+    """How many tokens an answer has on average, its own limit or expectation, else the mock's; None if nothing says."""
+    usual = None
+    if experiment.settings.target.kind == "mock":
+        usual = max(cell.profile.output_tokens for cell in experiment.cells)
+    workload = experiment.settings.workload
+    found = workload.expected_tokens(usual)
+    return None if found is None else found / len(workload)
 
 
 def cost(price: PriceSettings, used: Tokens) -> Cost | None:

@@ -5,6 +5,7 @@ from harness.plots.batches import BatchTimings
 from harness.plots.cost import CostAndSpeed
 from harness.plots.faults import FaultMatrix
 from harness.plots.grid import Grid
+from harness.plots.rates import RateSweep
 from harness.plots.sweeps import BatchSizeSweep, TimeoutSweep
 from harness.plots.tail import LatencyTail, TtftTail
 from harness.plots.timeline import Timeline
@@ -19,6 +20,7 @@ __all__ = [
     "FaultMatrix",
     "Grid",
     "LatencyTail",
+    "RateSweep",
     "Timeline",
     "TimeoutSweep",
     "TotalsAndSpeedup",

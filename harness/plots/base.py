@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Scales that have charts of their own, and what may vary beside them.
 SWEEPS = (
+    ("rate", ("rate", "strategy")),
     ("timeout", ("timeout", "stream", "batch_size")),
     ("batch_size", ("batch_size", "strategy")),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.judged import is_open
 from harness.plots.base import Chart, Data, log_seconds, seconds
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class BatchTimings(Chart):
             data.shown_trial in set(data.batches["trial"])
             and len(data.cells) <= _MOST_CELLS
             and data.batches["batch"].max() < _MOST_BATCHES
+            and not any(map(is_open, data.cells))
         )
 
     def prepare(self, data: Data) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.judged import judged, quantity
 from harness.plots.base import Chart, Data, log_seconds, seconds, whiskers
 
 if TYPE_CHECKING:
@@ -63,19 +64,20 @@ class CostAndSpeed(Chart):
         """Points in the order of the matrix, and the bounds where all cells have the same."""
         reference = next((c for c in data.cells if c["cell"] == data.summary["reference"]), data.cells[0])
         allowed = reference["failed"] / reference["requests"] + _FAILS
-        sound = [(c["load"], c["total_s"]["mean"]) for c in data.cells if c["failed"] / c["requests"] <= allowed]
+        sound = [(c["load"], judged(c)["mean"]) for c in data.cells if c["failed"] / c["requests"] <= allowed]
         self.points = [
             _Point(
                 cell["cell"],
                 100 * (cell["load"] - 1),
-                cell["total_s"]["mean"],
-                cell["total_s"]["ci95"],
+                judged(cell)["mean"],
+                judged(cell)["ci95"],
                 cell["failed"] / cell["requests"] > allowed,
                 _unbeaten(cell, sound) and cell["failed"] / cell["requests"] <= allowed,
                 cell["speedup"]["significant"] is False,
             )
             for cell in data.cells
         ]
+        self.what = quantity(data.cells)
         self.looks = data.looks
         self.reference = data.summary["reference"]
         found = {c["bounds"]["no_stall_s"] for c in data.cells if c.get("bounds") and c["bounds"]["source"]}
@@ -127,7 +129,7 @@ class CostAndSpeed(Chart):
         ax.set_xlim(_LEAST * 0.8, max(2.0, 1.6 * max(p.shown for p in self.points)))
         self._name(ax)
         ax.set_xlabel(f"attempts beyond one a request, % (log; {_LEAST:g} stands for less too)")
-        ax.set_ylabel("mean total of a trial, s (log)")
+        ax.set_ylabel(f"{self.what} of a trial, s (log)")
 
     def _name(self, ax: Axes) -> None:
         """A label for each dot in a column beside the axes, in order of their totals, tied to its dot."""
@@ -175,5 +177,5 @@ def _low(group: Sequence[float], apart: float) -> float:
 
 def _unbeaten(cell: dict[str, object], sound: list[tuple[float, float]]) -> bool:
     """Whether no cell that answers is at least as good in both and better in one."""
-    load, total = cell["load"], cell["total_s"]["mean"]  # type: ignore[index]  # summary.json says so
+    load, total = cell["load"], judged(cell)["mean"]
     return not any(a <= load and b <= total and (a, b) != (load, total) for a, b in sound)  # type: ignore[operator]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.judged import judged
 from harness.plots.base import Chart, Data, log_seconds, seconds
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Grid(Chart):
     def prepare(self, data: Data) -> None:
         """One table of means per panel; None where there is no such cell."""
         cells = {
-            (bool(c["strategy"]["stream"]), c["strategy"]["timeout"], c["batch_size"]): c["total_s"]["mean"]
+            (bool(c["strategy"]["stream"]), c["strategy"]["timeout"], c["batch_size"]): judged(c)["mean"]
             for c in data.cells
         }
         self.means = cells

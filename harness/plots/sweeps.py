@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.judged import judged, quantity
 from harness.plots.base import Chart, Data, log_seconds, seconds, whiskers
 from harness.plots.looks import PALETTE
 
@@ -40,6 +41,7 @@ class TimeoutSweep(Chart):
     def prepare(self, data: Data) -> None:
         """Curves in ascending order of the timeout; the SDK's default stands at 600 s."""
         cells = [cell for cell in data.cells if cell["strategy"]["timeout"] != "off"]
+        self.what = quantity(data.cells)
         groups = {bool(cell["strategy"]["stream"]) for cell in cells}
         self.curves = [
             _curve("stream=True" if stream else "stream=False", [c for c in cells if c["strategy"]["stream"] == stream])
@@ -75,7 +77,7 @@ class TimeoutSweep(Chart):
                 axes[1].plot(curve.x, [100 * share for share in curve.failed], marker=marker, ms=4, color=colour)
         axes[0].set_yscale("log")
         log_seconds(axes[0].yaxis)
-        axes[0].set_ylabel("mean total, s (log)")
+        axes[0].set_ylabel(f"{self.what}, s (log)")
         axes[0].legend(loc="upper left")
         if any_failed:
             axes[1].set_ylabel("failed, %")
@@ -145,8 +147,8 @@ def _curve(label: str, cells: list[dict[str, Any]], x: Any = _timeout) -> _Curve
         label,
         [cell["cell"] for cell in ordered],
         [float(x(cell)) for cell in ordered],
-        [cell["total_s"]["mean"] for cell in ordered],
-        [cell["total_s"]["ci95"] for cell in ordered],
+        [judged(cell)["mean"] for cell in ordered],
+        [judged(cell)["ci95"] for cell in ordered],
         [cell["failed"] / cell["requests"] for cell in ordered],
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.judged import judged
 from harness.plots.base import Chart, Data, log_seconds, seconds
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def _pair(data: Data) -> list[tuple[str, int, int]]:
     pairs = [(first, data.shown_trial, batch)]
     others = [c for c in _sound(data.cells, first) if (c["cell"], batch) in shown.index]
     if others:
-        best = min(others, key=lambda c: c["total_s"]["mean"])
+        best = min(others, key=lambda c: judged(c)["mean"])
         pairs.append((best["cell"], data.shown_trial, batch))
     return pairs
 

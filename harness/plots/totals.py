@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.judged import judged, of_one_trial
 from harness.plots.base import Chart, Data, log_seconds, seconds, stroke
 
 if TYPE_CHECKING:
@@ -45,14 +46,15 @@ class TotalsAndSpeedup(Chart):
             _Row(
                 cell["cell"],
                 cell["seeds"],
-                cell["total_s"]["per_trial"],
-                cell["total_s"]["mean"],
-                cell["total_s"]["ci95"],
+                judged(cell)["per_trial"],
+                judged(cell)["mean"],
+                judged(cell)["ci95"],
                 _label(cell, data.summary["reference"]),
                 cell["speedup"],
             )
             for cell in data.cells
         ]
+        self.what = of_one_trial(data.cells)
         self.reference = data.summary["reference"]
         self.looks = data.looks
         self.but_fails = data.but_fails
@@ -96,13 +98,11 @@ class TotalsAndSpeedup(Chart):
         ax.set_yticks(range(len(self.bars)), [row.name for row in self.bars])
         ax.set_ylim(len(self.bars) - 0.5, -0.5)
         ax.grid(axis="y", visible=False)
-        ax.set_xlabel(
-            "total of one trial, s (log); small dots: trials, large dot: mean, bar: 95 % interval of the mean"
-        )
+        ax.set_xlabel(f"{self.what}, s (log); small dots: trials, large dot: mean, bar: 95 % interval of the mean")
 
 
 def _label(cell: dict[str, object], reference: str) -> str:
-    total, speedup = cell["total_s"], cell["speedup"]
+    total, speedup = judged(cell), cell["speedup"]
     assert isinstance(total, dict)  # noqa: S101 - summary.json says so
     assert isinstance(speedup, dict)  # noqa: S101 - as above
     text = seconds(total["mean"])

@@ -8,19 +8,18 @@ from typing import Any
 
 import pandas as pd
 
+from harness.analysis.judged import is_open, quantity
 from harness.analysis.speedups import SERVER_AXES
 from harness.report.tables import (
     BOUNDS,
     COSTS,
-    HEADER,
-    TAILS,
     WIRE,
     bound_rows,
     cost_rows,
     doubts,
     fault_rows,
-    headline_rows,
-    tail_rows,
+    headline,
+    tails,
     why_no_bounds,
     wire_rows,
 )
@@ -36,8 +35,8 @@ def tables_of(summary: Mapping[str, Any], batches: pd.DataFrame) -> Tables:
     """Every table with a row, header first, in the order of the files."""
     named: Tables = {
         "faults": fault_rows(summary),
-        "cells": [HEADER, *headline_rows(summary)],
-        "tails": _headed(TAILS, tail_rows(summary)),
+        "cells": headline(summary),
+        "tails": tails(summary),
         "wire": _headed(WIRE, wire_rows(summary)),
         "costs": _headed(COSTS, cost_rows(summary)),
         "bounds": _headed(BOUNDS, bound_rows(summary)),
@@ -62,6 +61,8 @@ def context_of(
         "doubts": doubts(summary),
         "why_no_bounds": why_no_bounds(summary),
         "servers": " and ".join(axis for axis in SERVER_AXES if any(axis in cell["axes"] for cell in summary["cells"])),
+        "quantity": quantity(summary["cells"]),
+        "open_loop": any(map(is_open, summary["cells"])),
         "slo": ", ".join(f"{value:g}" for value in sorted({cell["slo_s"] for cell in summary["cells"]})),
         "mock": all(cell["target"] == "mock" for cell in summary["cells"]),
         "warnings": [*notes, *(f"{cell} was given up: {reason}" for cell, reason in given_up.items())],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.judged import is_open, judged
 from harness.errors import unwritten
 
 #: The date of results that depend on no day; the format asks for one.
@@ -31,7 +32,7 @@ def _pytest_benchmark(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "machine_info": {"clock": summary["clock"]},
         "commit_info": {"clock": summary["clock"]},
-        "benchmarks": [_benchmark(cell, summary) for cell in summary["cells"] if cell["total_s"]["per_trial"]],
+        "benchmarks": [_benchmark(cell, summary) for cell in summary["cells"] if judged(cell)["per_trial"]],
         "datetime": _NO_DATE,
         "version": "5",
     }
@@ -42,11 +43,12 @@ def _benchmark(cell: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str,
 
     untyped: Any = Stats
     stats = untyped()
-    for total in cell["total_s"]["per_trial"]:
+    for total in judged(cell)["per_trial"]:
         stats.update(total)
+    asked = cell["workload"] + ("" if is_open(cell) else " requests")
     figures = {name: round(value, 9) if isinstance(value, float) else value for name, value in stats.as_dict().items()}
     return {
-        "group": f"{summary['experiment']}, {cell['workload']} requests, {cell['profile']}, {summary['clock']} seconds",
+        "group": f"{summary['experiment']}, {asked}, {cell['profile']}, {summary['clock']} seconds",
         "name": cell["cell"],
         "fullname": f"{summary['experiment']}::{cell['cell']}",
         "params": cell["axes"],

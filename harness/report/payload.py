@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.analysis.judged import judged, of_one_trial, quantity
 from harness.plots import Chart, Data, Timeline
 from harness.plots.looks import DASHES
 from harness.plots.timeline import PARTS, parts_of, patience_s
@@ -27,6 +28,8 @@ def payload(data: Data, figures: Sequence[Chart]) -> dict[str, Any]:
         "experiment": data.summary["experiment"],
         "reference": data.summary["reference"],
         "trial": data.shown_trial,
+        "quantity": quantity(data.summary["cells"]),
+        "one": of_one_trial(data.summary["cells"]),
         "beside": _beside(figures),
         "cells": [_cell(cell, data, patience) for cell in data.summary["cells"]],
         "figures": {chart.name: _columns(chart) for chart in figures},
@@ -43,7 +46,7 @@ def _beside(figures: Sequence[Chart]) -> str | None:
 
 def _cell(cell: dict[str, Any], data: Data, patience: Mapping[str, float]) -> dict[str, Any]:
     look = data.looks[cell["cell"]]
-    total, speedup = cell["total_s"], cell["speedup"]
+    total, speedup = judged(cell), cell["speedup"]
     return {
         "cell": cell["cell"],
         "strategy": cell["strategy"]["name"],

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analysis.effects import brief, standings
+from harness.analysis.judged import is_open, judged
 from harness.analysis.statistics import FEWEST_FOR_RATIO
 
 HEADER = (
@@ -22,6 +23,23 @@ HEADER = (
     "TTFT p50, s",
     "TTFT p99, s",
     "slowest batch, s",
+)
+
+#: Where requests come of themselves, their latency is the result, and how long they all take is not.
+OPEN_HEADER = (
+    "cell",
+    "mean latency, s",
+    "95 % interval",
+    "speedup",
+    "95 % interval",
+    "failed",
+    "load",
+    "p50, s",
+    "p99, s",
+    "slowest, s",
+    "goodput",
+    "TTFT p50, s",
+    "TTFT p99, s",
 )
 
 COSTS = (
@@ -56,14 +74,14 @@ TAILS = (
     "request p99.9, s",
     "TTFT p99, s",
 )
-_TAILS = (
-    ("batch_s", "p50"),
-    ("batch_s", "p90"),
+OPEN_TAILS = (TAILS[0], *TAILS[3:])
+_OPEN_TAILS = (
     ("latency_s", "p50"),
     ("latency_s", "p99"),
     ("latency_s", "p999"),
     ("ttft_s", "p99"),
 )
+_TAILS = (("batch_s", "p50"), ("batch_s", "p90"), *_OPEN_TAILS)
 
 BOUNDS = (
     "cell",
@@ -78,15 +96,17 @@ BOUNDS = (
 Row = tuple[str, ...]
 
 
-def headline_rows(summary: Mapping[str, Any]) -> list[Row]:
-    """One row per cell under HEADER; a dash stands for what there is not."""
-    return [_row(cell, summary["reference"]) for cell in summary["cells"]]
+def headline(summary: Mapping[str, Any]) -> list[Row]:
+    """The headline table: HEADER, or OPEN_HEADER, and a row per cell; a dash stands for what there is not."""
+    opened = any(map(is_open, summary["cells"]))
+    rows = [_row(cell, summary["reference"]) for cell in summary["cells"]]
+    return [OPEN_HEADER if opened else HEADER, *rows]
 
 
 def _row(cell: Mapping[str, Any], reference: str) -> Row:
-    total, speedup = cell["total_s"], cell["speedup"]
+    total, speedup = judged(cell), cell["speedup"]
     own = cell["cell"] == speedup.get("reference", reference)
-    return (
+    first = (
         cell["cell"],
         total_text(total),
         total_interval(total),
@@ -94,6 +114,13 @@ def _row(cell: Mapping[str, Any], reference: str) -> Row:
         "-" if own else interval(speedup["ci95"], 2),
         f"{cell['failed']}/{cell['requests']}",
         number(cell["load"], 3),
+    )
+    if is_open(cell):
+        latency, ttft = cell["latency_s"], cell["ttft_s"]
+        slow = (seconds_text(latency[name]) for name in ("p50", "p99", "max"))
+        return (*first, *slow, f"{cell['goodput']:.1%}", number(ttft["p50"], 2), number(ttft["p99"], 2))
+    return (
+        *first,
         _distance(cell),
         f"{cell['goodput']:.1%}",
         number(cell["ttft_s"]["p50"], 2),
@@ -141,14 +168,15 @@ def wire_rows(summary: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def tail_rows(summary: Mapping[str, Any]) -> list[Row]:
-    """One row per cell under TAILS; none for summaries of before quantiles had intervals."""
+def tails(summary: Mapping[str, Any]) -> list[Row]:
+    """TAILS, without batches where there are none, and a row per cell; nothing of before quantiles had intervals."""
     rows: list[Row] = []
+    opened = any(map(is_open, summary["cells"]))
     for cell in summary["cells"]:
         if "ci95" in cell["latency_s"]:
-            spreads = [(cell[quantity], name) for quantity, name in _TAILS]
+            spreads = [(cell[quantity], name) for quantity, name in (_OPEN_TAILS if opened else _TAILS)]
             rows.append((cell["cell"], *(_quantile(spread, name) for spread, name in spreads)))
-    return rows
+    return [OPEN_TAILS if opened else TAILS, *rows] if rows else []
 
 
 def _quantile(spread: Mapping[str, Any], name: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
+from harness.analysis.judged import is_open, judged
 from harness.analysis.quickest import Quickest, Ratio, quickest
 from harness.report.published import published_summary
-from harness.report.tables import HEADER, digits_of, headline_rows, interval, number, plain, total_interval, total_text
+from harness.report.tables import digits_of, headline, interval, number, plain, seconds_text, total_interval, total_text
 from harness.report.verdict import verdict
 
 #: Cells that are shown with their range, and compared with the quickest one. More are a table.
@@ -20,7 +21,7 @@ _COLUMNS, _ROWS = 7, 60
 STYLES = {
     r"(?s)\A.+?(?=\n\n|\Z)": "bold",
     r"(?m)^Summary$": "bold",
-    r"(?m)^  (?:with \S+, )?\S+(?= ran$)": "bold cyan",
+    r"(?m)^  (?:with \S+, )?\S+(?= (?:ran|answered, on average,)$)": "bold cyan",
     r"(?m)^ +[\d.]+(?= (?:\[[^\]]*\] )?times faster)": "bold green",
     r"not significant|which fails less": "yellow",
     r"(?m)^note:": "bold yellow",
@@ -32,7 +33,8 @@ def headline_text(summary: Mapping[str, Any], columns: int | None = None) -> str
     """The verdict, the cells, the quickest of them, and the warnings, for a terminal of so many columns; None: any."""
     parts = [_folded(verdict(summary), columns), "\n".join(_cells(summary, columns))]
     if len(summary["cells"]) <= FEW:
-        block = _summary(quickest(summary["cells"]))
+        did = "answered, on average," if any(map(is_open, summary["cells"])) else "ran"
+        block = _summary(quickest(summary["cells"]), did)
         parts += ["\n".join(_folded(line, columns, indent=6) for line in block.splitlines())]
     notes = [f"note: {note['message']} ({note['advice']})" for note in summary["warnings"]]
     parts += ["\n".join(_folded(note, columns, indent=6) for note in notes)]
@@ -66,7 +68,7 @@ def _played(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def _table(summary: Mapping[str, Any], columns: int | None) -> list[str]:
     if len(summary["cells"]) > _ROWS:
         return [f"{len(summary['cells'])} cells: see summary.json, or tables/cells.csv of the report"]
-    rows = [HEADER, *headline_rows(summary)]
+    rows = headline(summary)
     tables = (plain([row[:count] for row in rows]) for count in range(_COLUMNS, 1, -1))
     narrow = plain([row[:1] for row in rows])
     return next((lines for lines in tables if columns is None or len(lines[1]) <= columns), narrow)
@@ -82,12 +84,16 @@ def _cells(summary: Mapping[str, Any], columns: int | None) -> list[str]:
 
 
 def _header(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    if any(map(is_open, summary["cells"])):
+        return ("cell", "p50, s", "p99, s", "95 % interval", "mean, s", "95 % interval", "failed", "load")
     counts = {cell["trials"] for cell in summary["cells"]}
     several = f"range of {counts.pop()} trials" if len(counts) == 1 and counts != {1} else "range of trials"
     return ("cell", "total, s", "95 % interval", several, "failed", "load")
 
 
 def _row(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    if is_open(cell):
+        return _open_row(cell)
     total = cell["total_s"]
     return (
         cell["cell"],
@@ -99,8 +105,26 @@ def _row(cell: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _open_row(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """What users saw, where requests came of themselves."""
+    latency, mean = cell["latency_s"], judged(cell)
+    return (
+        cell["cell"],
+        seconds_text(latency["p50"]),
+        seconds_text(latency["p99"]),
+        interval(latency["ci95"].get("p99"), digits_of(latency["p99"])),
+        total_text(mean),
+        total_interval(mean),
+        f"{cell['failed']}/{cell['requests']}",
+        number(cell["load"], 3),
+    )
+
+
 def _stacked(cell: Mapping[str, Any]) -> list[str]:
     """A cell for a narrow terminal: its name, and its figures below."""
+    if is_open(cell):
+        _, half, rare, _, mean, _, failed, load = _open_row(cell)
+        return [cell["cell"], f"  p50 {half} s, p99 {rare} s, mean {mean} s, {failed} failed, load {load}"]
     total = cell["total_s"]
     known = f" {total_interval(total)}" if total["ci95"] else ""
     spread = f", {_range(total['per_trial'])}" if len(total["per_trial"]) > 1 else ""
@@ -115,16 +139,16 @@ def _range(totals: Sequence[float]) -> str:
     return f"{min(totals):.{digits}f} … {max(totals):.{digits}f}"
 
 
-def _summary(found: Sequence[Quickest]) -> str:
-    blocks = [_block(one, several=len(found) > 1) for one in found]
+def _summary(found: Sequence[Quickest], did: str) -> str:
+    blocks = [_block(one, did, several=len(found) > 1) for one in found]
     return "\n".join(["Summary", *blocks]) if blocks else ""
 
 
-def _block(one: Quickest, *, several: bool) -> str:
+def _block(one: Quickest, did: str, *, several: bool) -> str:
     server = ",".join(f"{axis}={value}" for axis, value in one.server.items())
     name = f"with {server}, {one.cell}" if several else one.cell
     width = max((len(f"{ratio.factor:.2f}") for ratio in one.ratios), default=0)
-    lines = [f"  {name} ran", *(f"    {_compared(ratio, width)}" for ratio in one.ratios)]
+    lines = [f"  {name} {did}", *(f"    {_compared(ratio, width)}" for ratio in one.ratios)]
     if one.passed_over:
         lines.append(f"    (quicker, but with more failures: {', '.join(one.passed_over)})")
     return "\n".join(lines)

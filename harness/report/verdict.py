@@ -7,8 +7,10 @@ from itertools import islice
 from typing import Any
 
 from harness.analysis.effects import Standing, ranked, standings
+from harness.analysis.judged import is_open
 from harness.analysis.statistics import FEWEST_FOR_RATIO, mean
 from harness.plots.base import seconds
+from harness.report.open_loop import what_users_see
 from harness.report.published import SOURCE, most_alike, published_totals
 from harness.report.tables import interval
 
@@ -26,6 +28,8 @@ def verdict(summary: Mapping[str, Any]) -> str:
         return _standing(found)
     reference = summary["reference"]
     cells = [cell for cell in summary["cells"] if cell["total_s"]["mean"] is not None]
+    if any(map(is_open, cells)):
+        return what_users_see(cells)
     if not cells:
         return "No cell has a trial with all of its requests, so there is no total to compare."
     # A cell that is the reference of its own server is compared with nothing.
@@ -121,7 +125,7 @@ def _compared(cell: Mapping[str, Any], reference: str | None) -> str:
 def spread_of_one_run(summary: Mapping[str, Any], batches: Any) -> list[str]:
     """How much a single run of the reference varies, and the run most like the published one, in sentences."""
     reference = next((cell for cell in summary["cells"] if cell["cell"] == summary["reference"]), None)
-    if reference is None or len(reference["total_s"]["per_trial"]) < 2:
+    if reference is None or is_open(reference) or len(reference["total_s"]["per_trial"]) < 2:
         return []
     totals = sorted(reference["total_s"]["per_trial"])
     n = len(totals)

@@ -58,10 +58,18 @@ def _about(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         "requests_per_trial": len(cell.workload),
         "batch_size": cell.batch_size,
         "max_tokens": cell.workload.max_tokens,
+        **_of_open_loop(cell),
         "slo_s": cell.workload.slo_s,
         "profile": cell.profile.name,
         "target": experiment.settings.target.kind,
     }
+
+
+def _of_open_loop(cell: Cell) -> dict[str, Any]:
+    """How requests come where they come of themselves, and whether their answers differ in length; else nothing."""
+    arrivals = cell.workload.arrivals
+    differ = {"answers_differ": True} if cell.workload.answers_differ else {}
+    return differ if arrivals is None else {"arrivals": arrivals.words, **differ}
 
 
 def _profiles(experiment: Experiment) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis import summarise
+from harness.analysis.judged import judged
 from harness.config import Experiment
 from harness.engines import Engine
 from harness.progress import unseen
@@ -57,11 +58,14 @@ class Precision:
 
 
 def precision(summary: Mapping[str, Any], metric: str, within: float) -> Precision:
-    """How well the cells of a summary are known in `metric`: `total`, or `speedup`, which the reference has not."""
+    """How well the cells of a summary are known in `metric`.
+
+    That is `total`, which in the open loop is the mean latency, or `speedup`, which the reference has not.
+    """
     widths: dict[str, float | None] = {}
     for cell in summary["cells"]:
         if metric == "total":
-            widths[cell["cell"]] = _half(cell["total_s"])
+            widths[cell["cell"]] = _half(judged(cell))
         elif cell["speedup"]["reference"] != cell["cell"]:
             widths[cell["cell"]] = _half(cell["speedup"])
     worst = max(widths, key=lambda name: math.inf if (width := widths[name]) is None else width, default=None)

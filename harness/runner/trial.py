@@ -233,7 +233,7 @@ class Trial:
 
     async def _warm_up(self, client: AsyncOpenAI, endpoint: Endpoint) -> None:
         """Open connections by requests for one token that are not recorded; the trial's time begins after them."""
-        count = self._cell.workload.warmup
+        count = len(range(self._task.shard, self._cell.workload.warmup, self._task.shards))
         if count:
             await warm_up(client, self._cell.workload.requests[0], endpoint, count)
 

@@ -24,6 +24,8 @@ def why_not(strategy: Strategy) -> str | None:
     if not isinstance(strategy, Restart | Luby | Hedge):
         return "only the kinds restart, luby and hedge do not learn from other requests"
     reasons = {
+        "its starts are staggered": strategy.stagger_s > 0,
+        "its requests come of themselves": strategy.dispatch == "open",
         f"dispatch {strategy.dispatch} adapts to what comes back": strategy.dispatch not in {"gather", "window"},
         "budgets and breakers are shared by all requests": strategy.retry_budget
         or strategy.breaker

@@ -119,6 +119,13 @@ class Workload:
         found: Iterator[float] = self.arrivals.instants(seed, len(self), self.duration_s)
         return found
 
+    @property
+    def lasts_s(self) -> float:
+        """About how many seconds requests come for; only with `arrivals`."""
+        if self.arrivals is None:
+            raise TypeError("a closed loop has no schedule")
+        return self.duration_s or float(self.arrivals.lasts_s(len(self)))
+
     @cached_property
     def _maker(self) -> _Maker:
         return _Maker(self)

@@ -48,6 +48,10 @@ class Arrivals:
         """How many requests come within so many seconds."""
         raise NotImplementedError
 
+    def lasts_s(self, count: int) -> float:
+        """About how long it takes until so many have come."""
+        raise NotImplementedError
+
     def instants(self, seed: int, count: int, duration_s: float | None = None) -> Iterator[float]:
         """When each of `count` requests comes, in order; within `duration_s` where that is given."""
         raise NotImplementedError
@@ -63,6 +67,10 @@ class _Rated(Arrivals):
     def instant(self, requests: float) -> float:
         """Its inverse: the seconds after which so many requests are due."""
         raise NotImplementedError
+
+    def lasts_s(self, count: int) -> float:
+        """When so many are due."""
+        return self.instant(float(count))
 
     def _evenly(self, count: int) -> Iterator[float]:
         return (rounded(self.instant(float(index))) or 0.0 for index in range(count))
@@ -210,6 +218,10 @@ class Replay(Arrivals):
     def within(self, duration_s: float) -> int:
         """The rows before the end."""
         return self.trace.before(duration_s * self.speed)
+
+    def lasts_s(self, count: int) -> float:
+        """The row before the end."""
+        return self.trace.at_s[count - 1] / self.speed
 
     def instants(self, seed: int, count: int, duration_s: float | None = None) -> Iterator[float]:  # noqa: ARG002 - no chance in it
         """The file's, counted from its first row."""

@@ -19,7 +19,7 @@ from harness.plots import (
 from harness.plots.base import seconds
 from harness.report import headline_text, published_text, verdict, write_report
 from harness.report.published import most_alike
-from harness.report.tables import as_markdown, bound_rows, cost_rows, doubts, tail_rows, why_no_bounds
+from harness.report.tables import as_markdown, bound_rows, cost_rows, doubts, tails, why_no_bounds
 from harness.storage import RunFolder
 from tests.folders import PROFILE, STRATEGY, Totals, data, embedded, made
 
@@ -110,7 +110,7 @@ def test_cost_and_bounds_stand_beside_the_totals(tmp_path: Path):
 
 def test_quantiles_stand_with_their_intervals(tmp_path: Path):
     """24 batches of 12 trials have a median with its interval, and too thin a tail for one of the 90th percentile."""
-    slow, fast = tail_rows(made(tmp_path / "run", TWELVE).summary())
+    _, slow, fast = tails(made(tmp_path / "run", TWELVE).summary())
     assert re.fullmatch(r"\d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\]", slow[1])
     assert re.fullmatch(r"\d+\.\d\d", slow[2])
     assert fast[0] == "fast"

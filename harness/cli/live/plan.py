@@ -80,6 +80,6 @@ def plan_of(manifest: Mapping[str, Any], config: Mapping[str, Any] | None = None
 
 def _cell(about: Mapping[str, Any]) -> CellPlan:
     requests = max(1, int(about["requests_per_trial"]))
-    gathers = about.get("strategy", {}).get("dispatch", "gather") == "gather"
+    gathers = about.get("strategy", {}).get("dispatch", "gather") == "gather" and not about.get("arrivals")
     size = int(about.get("batch_size") or requests) if gathers else requests
     return CellPlan(str(about["cell"]), requests, max(1, size))

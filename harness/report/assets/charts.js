@@ -13,7 +13,7 @@
     if (!cell) return name;
     const failed = cell.failed ? `\n${cell.failed.toLocaleString("en")} of ${cell.requests.toLocaleString("en")} requests failed` : "";
     const speedup = cell.speedup && name !== data.reference ? `\n${cell.speedup.toPrecision(3)} times faster than ${data.reference}` : "";
-    return `${name}\nmean total ${seconds(cell.total_s)}${interval(cell.ci95)}${speedup}\nload ${cell.load}${failed}`;
+    return `${name}\n${data.quantity} ${seconds(cell.total_s)}${interval(cell.ci95)}${speedup}\nload ${cell.load}${failed}`;
   };
 
   /** Ascending places, moved so that they are `apart`: what is too close is spread about its own middle. */
@@ -79,7 +79,7 @@
     const at = [...new Set(rows.map((row) => row[column]))].sort(d3.ascending);
     const width = (curve) => (strategies.size > 1 || curves.indexOf(curve) ? 2 : 5);
     const x = logAxis("x", at, { label, ticks: at, text: ticks });
-    const y = logAxis("y", rows.flatMap((row) => [row.total_s, row.low_s ?? row.total_s, row.high_s ?? row.total_s]), { label: "mean total, s (log)" });
+    const y = logAxis("y", rows.flatMap((row) => [row.total_s, row.low_s ?? row.total_s, row.high_s ?? row.total_s]), { label: `${data.quantity}, s (log)` });
     const svg = plot(place, {
       height: 380, x: x.scale, y: y.scale,
       marks: [
@@ -150,7 +150,7 @@
     const floor = rows[0].no_stall_s;
     const values = rows.flatMap((row) => [row.total_s, row.low_s ?? row.total_s, row.high_s ?? row.total_s, floor ?? row.total_s]);
     const x = logAxis("x", rows.map((row) => row.extra_attempts_percent), { label: "attempts beyond one a request, % (log; 0.1 stands for less too)", low: 0.8, high: 1.6 });
-    const y = logAxis("y", values, { label: "mean total of a trial, s (log)" });
+    const y = logAxis("y", values, { label: `${data.quantity} of a trial, s (log)` });
     // Names stand in a column beside the axes, as far apart as lines of text are, each tied to its dot.
     const size = { height: Math.max(400, 90 + 16 * rows.length), marginRight: 24 + 6.6 * d3.max(rows, (row) => row.cell.length) };
     const scale = plot(place, { ...size, x: x.scale, y: y.scale, marks: [Plot.dot(rows, { x: "extra_attempts_percent", y: "total_s" })] }).scale("y");
@@ -183,7 +183,7 @@
     // An interval can reach below zero, for which a logarithmic axis has no place.
     const least = (d3.min(rows, (row) => row.total_s) || 0.01) / 2;
     const ends = means.filter((cell) => cell.ci95).map((cell) => [Math.max(cell.ci95[0], least), cell.ci95[1]]);
-    const x = logAxis("x", [...rows.map((row) => row.total_s), ...ends.flat()], { label: "total of one trial, s (log); strokes: trials, dot: mean, bar: 95 % interval of the mean" });
+    const x = logAxis("x", [...rows.map((row) => row.total_s), ...ends.flat()], { label: `${data.one}, s (log); strokes: trials, dot: mean, bar: 95 % interval of the mean` });
     const svg = plot(place, {
       height: 90 + 34 * shown.length, marginLeft: Math.min(240, 20 + 7 * longest), marginRight: 130, marginTop: 6,
       x: x.scale,

@@ -1,0 +1,53 @@
+"""What a run in the open loop says: not how long it took, which is how long requests came, but what users saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.analysis.quickest import Quickest, Ratio, quickest
+from harness.plots.base import seconds
+from harness.report.tables import interval
+
+#: Of loads that were tried, as many are in the sentence: the first and the last.
+_MOST = 2
+
+Cell = Mapping[str, Any]
+
+
+def what_users_see(cells: Sequence[Cell]) -> str:
+    """How slow the slow requests are, with the reference and with the cell whose mean latency is least."""
+    found = quickest(cells)
+    if not found:
+        return f"{'; '.join(_slow(cell) for cell in cells[:3])}{_more(len(cells) - 3)}."
+    by_name = {cell["cell"]: cell for cell in cells}
+    shown = found if len(found) <= _MOST else [found[0], found[-1]]
+    several = len(found) > 1
+    return f"{'; '.join(_of_server(one, by_name, several=several) for one in shown)}."
+
+
+def _of_server(one: Quickest, cells: Mapping[str, Cell], *, several: bool) -> str:
+    where = ",".join(f"{axis}={value}" for axis, value in one.server.items())
+    base = next((ratio for ratio in one.ratios if ratio.is_reference), None)
+    named = [_slow(cells[base.cell]), f"{_p99(cells[one.cell])} with {one.cell}"] if base else [_slow(cells[one.cell])]
+    text = " and ".join(named) + (_than(base) if base else "")
+    return f"{where}: {text}" if several else text
+
+
+def _than(base: Ratio) -> str:
+    known = "" if base.ci95 is None else f" {interval(base.ci95, 1)}"
+    doubt = ", which is not significant" if base.significant is False else ""
+    return f", {base.factor:.1f} times{known} less on average{doubt}"
+
+
+def _slow(cell: Cell) -> str:
+    fails = f" (of which {cell['failed'] / cell['requests']:.1%} fail)" if cell["failed"] else ""
+    return f"one request in a hundred takes more than {_p99(cell)} with {cell['cell']}{fails}"
+
+
+def _p99(cell: Cell) -> str:
+    return seconds(float(cell["latency_s"]["p99"]))
+
+
+def _more(cells: int) -> str:
+    return f"; {cells} more cells" if cells > 0 else ""
