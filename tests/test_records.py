@@ -1,7 +1,7 @@
 """What a record says and how it survives the way to disk and back."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -18,6 +18,13 @@ OUTCOME = Outcome(
 def test_a_record_survives_the_way_to_disk_and_back():
     """Reading what to_json wrote gives an equal outcome."""
     assert Outcome.from_dict(json.loads(OUTCOME.to_json())) == OUTCOME
+
+
+def test_a_line_is_the_record_field_by_field():
+    """In the order of the fields, those of attempts nested: a new field is in the line without further ado."""
+    fields = {"schema": SCHEMA_VERSION, **asdict(replace(OUTCOME, released_s=1.5, error="é"))}
+    line = replace(OUTCOME, released_s=1.5, error="é").to_json()
+    assert line == json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
 
 
 def test_a_line_carries_its_schema_version():

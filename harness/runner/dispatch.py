@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from harness.attempts import Play
@@ -20,13 +20,12 @@ async def gather(requests: Sequence[Request], start: Start, keep: Keep, *, limit
 
     What is cut short is kept as unfinished.
     """
-    plays = [start(request) for request in requests]
-
-    async def one(play: Play) -> None:
-        keep(play, await play.run())
-
-    tasks = [asyncio.create_task(one(play)) for play in plays]
-    return await _within(limit_s, plays, tasks, keep, asyncio.gather(*tasks))
+    flight = _Flight(keep)
+    # Each is begun before the first of them runs: they are wanted at one instant.
+    for play in [start(request) for request in requests]:
+        flight.take_off(play, flight.kept(play))
+    flight.is_last = True
+    return await flight.landed(limit_s)
 
 
 async def window(
@@ -38,39 +37,27 @@ async def window(
     bit over `stagger_s` seconds.
     """
     waiting = iter(requests)
-    plays: list[Play] = []
-    tasks: list[asyncio.Task[None]] = []
-    over: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    flight = _Flight(keep)
     in_flight = 0
     opened: float = 1 if stagger_s else math.inf
 
     async def one(play: Play) -> None:
         nonlocal in_flight
-        outcome = await play.run()
-        keep(play, outcome)
+        outcome = await flight.kept(play)
         limiter.ended(outcome, in_flight)
         in_flight -= 1
         release()
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if over.done() or task.cancelled():
-            return
-        error = task.exception()
-        if error is not None:
-            over.set_exception(error)
-        elif not in_flight:
-            over.set_result(None)
 
     def release() -> None:
         nonlocal in_flight
         while in_flight < min(limiter.limit, opened):
             request = next(waiting, None)
             if request is None:
+                flight.is_last = True
                 return
             in_flight += 1
-            plays.append(start(request))
-            tasks.append(asyncio.create_task(one(plays[-1])))
-            tasks[-1].add_done_callback(ended)
+            play = start(request)
+            flight.take_off(play, one(play))
 
     def open_another() -> None:
         nonlocal opened
@@ -82,31 +69,64 @@ async def window(
     timers = [loop.call_later(place * stagger_s / first, open_another) for place in range(1, first)]
     release()
     try:
-        return await _within(limit_s, plays, tasks, keep, over)
+        return await flight.landed(limit_s)
     finally:
         for timer in timers:
             timer.cancel()
 
 
-async def _within(
-    limit_s: float, plays: list[Play], tasks: list[asyncio.Task[None]], keep: Keep, over: asyncio.Future[Any]
-) -> bool:
-    try:
-        async with asyncio.timeout(limit_s):
-            await over
-    except TimeoutError:
-        await _cancel(tasks)
-        for play, task in zip(plays, tasks, strict=True):
-            if task.cancelled():
-                keep(play, play.unfinished())
-        return False
-    except BaseException:
-        await _cancel(tasks)
-        raise
-    return True
+class _Flight:
+    """What is under way, and nothing else: whoever has ended is held no longer."""
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+        self._loop = asyncio.get_running_loop()
+        self._plays: dict[asyncio.Task[Any], Play] = {}
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        #: Whether nothing more will take off.
+        self.is_last = False
+
+    def take_off(self, play: Play, run: Coroutine[Any, Any, Any]) -> None:
+        """Begin a play, which `run` plays to its end."""
+        task = self._loop.create_task(run)
+        self._plays[task] = play
+        task.add_done_callback(self._ended)
+
+    async def kept(self, play: Play) -> Outcome:
+        """The outcome of a play, once it has been kept."""
+        outcome = await play.run()
+        self._keep(play, outcome)
+        return outcome
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._plays.pop(task, None)
+        if self._over.done() or task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._over.set_exception(error)
+        elif self.is_last and not self._plays:
+            self._over.set_result(None)
+
+    async def landed(self, limit_s: float) -> bool:
+        """Wait until all have ended; False when `limit_s` seconds cut them short, who are kept as unfinished."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._over
+        except TimeoutError:
+            cut_short = dict(self._plays)
+            await _cancel(cut_short)
+            for task, play in cut_short.items():
+                if task.cancelled():
+                    self._keep(play, play.unfinished())
+            return False
+        except BaseException:
+            await _cancel(list(self._plays))
+            raise
+        return True
 
 
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
