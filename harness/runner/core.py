@@ -14,6 +14,7 @@ from harness.progress import Progress, unseen
 from harness.records import Outcome
 from harness.runner.failures import FailureLimit, TooManyFailuresError
 from harness.runner.listener import Listener, Silent
+from harness.runner.recorded import Recorded
 from harness.runner.result import RunResult
 from harness.runner.tasks import tasks_left
 from harness.runner.ways import Desk, play_at_once, play_elsewhere, play_here
@@ -41,11 +42,11 @@ def run(
     listener = listener or Silent()
     result = RunResult()
     with reading() as tick:
-        recorded = {outcome.key: outcome for outcome in folder.outcomes(tick)}
+        recorded = Recorded(folder.outcomes(tick))
     listener.started(requests=experiment.requests, recorded=len(recorded))
     if recorded:
-        listener.recalled(recorded.values())
-    failures = FailureLimit(experiment.settings.max_failures, sum(not outcome.ok for outcome in recorded.values()))
+        listener.recalled(folder.outcomes())
+    failures = FailureLimit(experiment.settings.max_failures, recorded.failed)
 
     def keep(outcome: Outcome) -> None:
         folder.append(outcome)

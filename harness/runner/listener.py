@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Protocol
 
 from harness.records import Outcome
@@ -14,8 +14,11 @@ class Listener(Protocol):
     def started(self, *, requests: int, recorded: int) -> None:
         """The run is about to play `requests` requests, of which `recorded` are on disk already."""
 
-    def recalled(self, outcomes: Collection[Outcome]) -> None:
-        """What is on disk already; after `started`, and only where there is any."""
+    def recalled(self, outcomes: Iterable[Outcome]) -> None:
+        """What is on disk already, read as it is asked for; after `started`, and only where there is any.
+
+        Of two outcomes of one request the later counts.
+        """
 
     def trial_started(self, *, cell: str, trial: int, trials: int, batches: int) -> None:
         """One trial of one cell begins; `trial` counts from 0."""
@@ -42,7 +45,7 @@ class Silent:
     def started(self, *, requests: int, recorded: int) -> None:
         """Ignore it."""
 
-    def recalled(self, outcomes: Collection[Outcome]) -> None:
+    def recalled(self, outcomes: Iterable[Outcome]) -> None:
         """Ignore it."""
 
     def trial_started(self, *, cell: str, trial: int, trials: int, batches: int) -> None:

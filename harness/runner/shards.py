@@ -14,6 +14,7 @@ from harness.engines import Stage, Task
 from harness.records import Outcome
 from harness.runner.lag import LoopLag
 from harness.runner.listener import Silent
+from harness.runner.recorded import Recorded
 from harness.runner.targets import Target
 from harness.runner.tasks import cell_of, played
 from harness.runner.trial import Ledger, Trial
@@ -42,7 +43,7 @@ def play_shard(experiment: Experiment, target: Target, task: Task, stage: Stage)
     """Play a task in this process, together with others, and tell of each request soon after it ended."""
     cell = cell_of(experiment, task)
     group, lag = _Group(stage.tell), LoopLag()
-    ledger = Ledger(cell, task, {}, group.add, replays=False)
+    ledger = Ledger(task, Recorded(), group.add, replays=False)
 
     async def begin() -> float:
         begins = await stage.begin()

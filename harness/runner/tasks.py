@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -16,6 +16,8 @@ from harness.records import Outcome
 from harness.runner.failures import TooManyFailuresError
 from harness.runner.lag import LoopLag
 from harness.runner.listener import Listener, Silent
+from harness.runner.packed import Packed
+from harness.runner.recorded import Recorded
 from harness.runner.targets import Targets, open_targets
 from harness.runner.ticks import ticking
 from harness.runner.trial import Ledger, Trial, TrialLimitError
@@ -25,7 +27,6 @@ from harness.runner.trial import Ledger, Trial, TrialLimitError
 ITERATIONS = 10_000
 LIVELOCK_LIMIT = 1_000_000
 
-Recorded = Mapping[tuple[str, int, int], Outcome]
 Keep = Callable[[Outcome], None]
 
 
@@ -33,7 +34,7 @@ Keep = Callable[[Outcome], None]
 class Played:
     """What a task left: outcomes that nobody has kept yet, and why it could not be played to its end, if so."""
 
-    outcomes: Sequence[Outcome] = ()
+    outcomes: Iterable[Outcome] = ()
     reason: str | None = None
 
 
@@ -58,9 +59,9 @@ def play_task(experiment: Experiment, task: Task) -> Played:
 
     `functools.partial(play_task, experiment)` survives pickling, as do tasks and what comes back.
     """
-    outcomes: list[Outcome] = []
+    outcomes = Packed()
     with open_targets(experiment) as targets:
-        reason = Here(experiment, {}, outcomes.append, Silent(), targets).play(task)
+        reason = Here(experiment, Recorded(), outcomes.append, Silent(), targets).play(task)
     return Played(outcomes, reason)
 
 
@@ -80,7 +81,7 @@ class Here:
     def play(self, task: Task) -> str | None:
         """Play one task; the reason when it could not be played to its end."""
         experiment, cell = self._experiment, cell_of(self._experiment, task)
-        ledger = Ledger(cell, task, self._recorded, self._keep, replays=experiment.clock == "virtual")
+        ledger = Ledger(task, self._recorded, self._keep, replays=experiment.clock == "virtual")
         trial = Trial(experiment, cell, task, self._targets.of(cell), ledger=ledger, listener=self._listener)
         main = trial.main
         if experiment.clock == "real":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -16,15 +16,15 @@ from harness.records import Outcome, Request
 from harness.runner.dispatch import gather, window
 from harness.runner.listener import Listener
 from harness.runner.paced import paced
+from harness.runner.recorded import Key, Recorded
 from harness.runner.targets import Target
 from harness.runner.warmup import warm_up
 from harness.strategies import memory_of
 from harness.strategies.limiters import limiter
+from harness.workload import Requests
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-
-Key = tuple[str, int, int]
 
 
 class TrialLimitError(Exception):
@@ -34,6 +34,8 @@ class TrialLimitError(Exception):
 class Ledger:
     """What is on disk of one trial of one cell, and what still has to be played.
 
+    Of what is on disk a digest is held, not the outcomes.
+
     In virtual time an interrupted trial is replayed from its start (`replays`): equal seeds give equal records, so the
     part that is on disk is met again, checked and not written twice. In real time the batches that are whole are kept
     and the others played again; of two records of one request the later counts.
@@ -41,29 +43,28 @@ class Ledger:
 
     def __init__(
         self,
-        cell: Cell,
         task: Task,
-        recorded: Mapping[Key, Outcome],
+        recorded: Recorded,
         keep: Callable[[Outcome], None],
         *,
         replays: bool,
     ) -> None:
-        self._recorded = {key: recorded[key] for key in _keys(cell, task) if key in recorded}
+        self._recorded = recorded
         self._done = task.done
         self._keep = keep
         self._replays = replays
 
     @staticmethod
-    def complete(cell: Cell, task: Task, recorded: Mapping[Key, Outcome]) -> bool:
+    def complete(cell: Cell, task: Task, recorded: Recorded) -> bool:
         """Whether every request of a task is on disk."""
         return all(key in recorded for key in _keys(cell, task))
 
-    def left(self, cell: str, trial: int, batch: Sequence[Request], *, whole: bool) -> Sequence[Request]:
+    def left(self, cell: str, trial: int, batch: Requests, *, whole: bool) -> Requests:
         """What of a batch still needs playing: `whole` batches are played again unless all of them is on disk."""
         if self._replays:
             return batch
-        missing = [request for request in batch if not self._has(cell, trial, request.index)]
-        return batch if whole and missing else missing
+        missing = [number for number in batch.numbers if not self._has(cell, trial, number)]
+        return batch if whole and missing else batch.only(missing)
 
     def _has(self, cell: str, trial: int, number: int) -> bool:
         return number in self._done or (cell, trial, number) in self._recorded
@@ -73,18 +74,17 @@ class Ledger:
 
         Raises RuntimeError when the replay differs from what is on disk.
         """
-        before = self._recorded.get(outcome.key) if self._replays else None
-        if before is None:
+        if not self._replays or outcome.key not in self._recorded:
             self._keep(outcome)
-        elif before != outcome:
+        elif not self._recorded.same(outcome):
             raise RuntimeError(
                 f"request {outcome.request} of trial {outcome.trial} came out differently when the run was resumed: "
                 "the code or its dependencies changed since; start a new run"
             )
 
 
-def _keys(cell: Cell, task: Task) -> list[Key]:
-    return [(cell.name, task.trial, number) for number in task.numbers(len(cell.workload))]
+def _keys(cell: Cell, task: Task) -> Iterator[Key]:
+    return ((cell.name, task.trial, number) for number in task.numbers(len(cell.workload)))
 
 
 async def _now() -> float:
@@ -154,7 +154,7 @@ class Trial:
         """Whether a request begins when another one ends, so that what is missing of a trial can be played alone."""
         return not self._gathers and self._cell.workload.arrivals is None
 
-    def _batches(self) -> Sequence[Sequence[Request]]:
+    def _batches(self) -> Sequence[Requests]:
         """What is awaited together: slices under `gather`, otherwise all."""
         if self._gathers:
             return self._cell.workload.slices(self._cell.batch_size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,10 +14,11 @@ from harness.engines import Engine, Synchronised, Task
 from harness.records import Outcome
 from harness.runner.lag import LoopLag
 from harness.runner.listener import Listener
+from harness.runner.recorded import Recorded
 from harness.runner.result import RunResult
 from harness.runner.shards import Began, play_shard
 from harness.runner.targets import Target, open_targets
-from harness.runner.tasks import Here, Keep, Recorded, cell_of, play_task, reason_of
+from harness.runner.tasks import Here, Keep, cell_of, play_task, reason_of
 from harness.runner.trial import Ledger
 
 
@@ -76,11 +77,11 @@ def play_elsewhere(engine: Engine, tasks: Sequence[Task], desk: Desk) -> None:
             if desk.given_up(task):
                 continue
             desk.announce(task)
-            ledger = Ledger(cell_of(desk.experiment, task), task, desk.recorded, desk.keep, replays=True)
+            ledger = Ledger(task, desk.recorded, desk.keep, replays=True)
             desk.judge(task, _kept(ledger, played.outcomes) or played.reason)
 
 
-def _kept(ledger: Ledger, outcomes: Sequence[Outcome]) -> str | None:
+def _kept(ledger: Ledger, outcomes: Iterable[Outcome]) -> str | None:
     """Keep outcomes; the reason when they are not those of before."""
     try:
         for outcome in outcomes:

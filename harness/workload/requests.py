@@ -11,7 +11,7 @@ from harness.records import Request
 class Requests(Sequence[Request]):
     """Requests by their number; a slice is another one of these."""
 
-    def __init__(self, make: Callable[[int], Request], numbers: range) -> None:
+    def __init__(self, make: Callable[[int], Request], numbers: Sequence[int]) -> None:
         self._make = make
         self.numbers = numbers
 
@@ -23,5 +23,10 @@ class Requests(Sequence[Request]):
     @overload
     def __getitem__(self, place: slice) -> Requests: ...
     def __getitem__(self, place: int | slice) -> Request | Requests:
-        found = self.numbers[place]
-        return Requests(self._make, found) if isinstance(found, range) else self._make(found)
+        if isinstance(place, slice):
+            return self.only(self.numbers[place])
+        return self._make(self.numbers[place])
+
+    def only(self, numbers: Sequence[int]) -> Requests:
+        """Those of these numbers."""
+        return Requests(self._make, numbers)

@@ -26,7 +26,7 @@ class Notes(Silent):
         self.heard.append(("started", requests, recorded))
 
     def recalled(self, outcomes) -> None:
-        self.heard.append(("recalled", len(outcomes)))
+        self.heard.append(("recalled", len(list(outcomes))))
 
     def finished(self, outcome) -> None:
         self.heard.append("finished")

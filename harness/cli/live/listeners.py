@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from harness.cli.live.display import Display
@@ -26,7 +26,7 @@ class Account:
         plan = self.state.plan
         self.state = State(replace(plan, trials=max(1, requests // plan.requests_per_trial)), now=self._clock())
 
-    def recalled(self, outcomes: Collection[Outcome]) -> None:
+    def recalled(self, outcomes: Iterable[Outcome]) -> None:
         """Take in what is on disk."""
         for outcome in outcomes:
             self.state.recall(outcome, now=self._clock())
@@ -109,7 +109,7 @@ class Lines(Account):
         self.said(f"{requests:,} requests to play{already}")
         self._lines.begin(self.state, now=self._clock())
 
-    def recalled(self, outcomes: Collection[Outcome]) -> None:
+    def recalled(self, outcomes: Iterable[Outcome]) -> None:
         """Take in what is on disk; nothing of it is news."""
         super().recalled(outcomes)
         self._lines.begin(self.state, now=self._clock())
