@@ -30,7 +30,8 @@ class Clients:
     title = "Requests per second, and by how much the time to first content is read too high"
 
     def __init__(self, results: Results) -> None:
-        self.loads = {load: rows_of(results, load) for load in LOADS}
+        found = {load: rows_of(results, load) for load in LOADS}
+        self.loads = {load: rows for load, rows in found.items() if rows}
 
     def rows(self) -> list[list[Any]]:
         """What is drawn."""
@@ -41,7 +42,7 @@ class Clients:
     def draw(self, figure: Figure) -> None:
         """A row of two pictures for each load."""
         for number, (load, rows) in enumerate(self.loads.items()):
-            rates, errors = (figure.add_subplot(len(LOADS), 2, 2 * number + side) for side in (1, 2))
+            rates, errors = (figure.add_subplot(len(self.loads), 2, 2 * number + side) for side in (1, 2))
             clients = [row for row in rows if row["client"] != "ideal"]
             places = range(len(clients), 0, -1)
             _rates(rates, load, rows, clients, places)
@@ -53,7 +54,7 @@ class Clients:
 def _rates(axes: Axes, load: int, rows: list[Any], clients: list[Any], places: range) -> None:
     colours = [colour(row["client"]) for row in clients]
     rates = [row["requests_per_s"] for row in clients]
-    ideal = next((row["requests_per_s"] for row in rows if row["client"] == "ideal"), max(rates))
+    ideal = next((row["requests_per_s"] for row in rows if row["client"] == "ideal"), 0.0)
     axes_end = 1.15 * max(ideal, *rates)
     axes.barh(places, rates, color=colours, height=0.6)
     for place, rate in zip(places, rates, strict=True):
@@ -61,6 +62,7 @@ def _rates(axes: Axes, load: int, rows: list[Any], clients: list[Any], places: r
         axes.text(rate + axes_end / 80, place, f"{rate:,.0f}", va="center", fontsize=8, bbox=_ON_WHITE)
     axes.axvline(ideal, color="#333333", linewidth=1, linestyle="--")
     axes.set_xlim(0, axes_end)
+    axes.set_ylim(0.3, len(clients) + 0.7)
     axes.set_title(f"{load:,} in flight: requests/s (dashed: ideal)")
     axes.set_yticks(list(places), [row["client"] for row in clients])
     axes.grid(visible=False, axis="y")
@@ -111,7 +113,7 @@ def write(results: Results) -> None:
     from harness.plots import save
 
     chart = Clients(results)
-    if not any(chart.loads.values()):
+    if not chart.loads:
         return
     svg, png = save(chart, PATH.parent)
     png.unlink()

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.benchmarks import collect, figures, page, results
+from tests.benchmarks import chart, collect, figures, page, results
+
+COMMITTED = results.load()
 
 
 def rendered(**tables: list[dict]) -> str:
     about = results.about(None) | {"versions": {}, "measured": "2026-01-01", "cpu": "Some CPU", "cores": 2}
     return page.render({"schema": 1, "tables": {name: about | {"rows": rows} for name, rows in tables.items()}})
+
+
+def test_there_are_results():
+    """So that the next tests cannot pass on nothing."""
+    assert any(name.startswith("clients_") for name in COMMITTED["tables"])
+    assert all(table["rows"] for table in COMMITTED["tables"].values())
+
+
+def test_the_page_is_what_the_results_render_to():
+    """Written by `python -m tests.benchmarks --page`."""
+    assert page.PATH.read_text() == page.render(COMMITTED)
+
+
+def test_the_picture_is_drawn_from_the_results():
+    """Written by the same command."""
+    assert chart.drawn_from() == chart.digest(chart.Clients(COMMITTED))
+
+
+def test_every_measured_table_is_on_the_page():
+    """A table that no section shows would be measured for nobody."""
+    shown = {name for section in page.SECTIONS for name, _, _ in section.tables}
+    assert shown >= set(COMMITTED["tables"])
 
 
 def test_every_part_is_measured_by_the_command_of_one_section():
@@ -21,6 +47,12 @@ def test_an_unknown_part_is_named_with_those_there_are():
     """Nothing is measured then."""
     with pytest.raises(ValueError, match="no part named client; there are clients_100, clients_1000, virtual"):
         collect.parts(["mock", "client"])
+
+
+def test_results_name_neither_machine_nor_paths():
+    """They are published."""
+    text = results.PATH.read_text()
+    assert not re.search(r"/(?:tmp|home|root|work|usr)\b", text)
 
 
 def test_a_row_shows_its_figures():
@@ -41,6 +73,14 @@ def test_failed_turns_are_told():
     """A median over fewer turns says so."""
     text = rendered(clients_100=[{"client": "one", "requests_per_s": 1.0, "turns": 4, "trouble": ["exit code 1"]}])
     assert "- one: 4 turns counted, 1 failed" in text
+
+
+def test_a_busy_machine_is_told():
+    """What other programs spent was not there for those that were measured."""
+    busy = rendered(clients_100=[{"client": "one", "requests_per_s": 1.0, "others_cores": 1.26}])
+    assert "- Other programs kept up to 1.3 cores busy meanwhile: these figures are preliminary." in busy
+    idle = rendered(clients_100=[{"client": "one", "requests_per_s": 1.0, "others_cores": 0.1}])
+    assert "Other programs kept" not in idle
 
 
 def test_what_was_not_measured_says_how_to():

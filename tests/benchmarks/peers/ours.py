@@ -117,5 +117,6 @@ class RawSdk:
 HARNESSES = (
     Harness("this harness, httpx2", ("strategy.transport=httpx2",)),
     Harness("this harness, aiohttp", ("strategy.transport=aiohttp",)),
+    Harness("this harness, asyncio", ("strategy.transport=asyncio",)),
 )
 FLOORS = (RawSdk("httpx2"), RawSdk("aiohttp"))
