@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
@@ -132,8 +133,16 @@ class _Pool:
 
 
 def _as_worker() -> None:
-    """Ctrl-C in the terminal is for the parent, which then ends its workers."""
+    """Ctrl-C in the terminal is for the parent, which then ends its workers; they end with it, whatever ends that."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _call(task: Task) -> Any:

@@ -100,6 +100,14 @@ class ServerProcess:
         return self._process.pid
 
     @property
+    def ended(self) -> str | None:
+        """How its process has ended, in words; None while it is there."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    @property
     def _input(self) -> IO[str]:
         if self._process.stdin is None:
             raise RuntimeError("the server was started without a pipe to its input")

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from harness import engines
 from harness.config import CLUSTERS, Experiment
 from harness.engines import Engine, WorkerLostError
+from harness.errors import StoppedError
 from harness.progress import Progress, unseen
 from harness.records import Outcome
 from harness.runner.failures import FailureLimit, TooManyFailuresError
@@ -35,9 +36,9 @@ def run(
     """Play every trial of every cell that the folder does not hold yet, and append each request as it ends.
 
     Trials are the outer loop, so that drift of a real API hits all cells alike. A cell that cannot be played is given
-    up and the others go on. Ctrl-C, `max_failures` and a worker that dies for good end the run early; what was done
-    stays. UserError passes through. `reading` shows how far the records that are on disk have been read; `cluster` is
-    what `cluster_of` has joined.
+    up and the others go on. Ctrl-C, `max_failures`, a worker that dies for good and a mock server that dies end the run
+    early; what was done stays. UserError passes through. `reading` shows how far the records that are on disk have been
+    read; `cluster` is what `cluster_of` has joined.
     """
     listener = listener or Silent()
     result = RunResult()
@@ -59,7 +60,7 @@ def run(
             _play(desk, cluster)
     except KeyboardInterrupt:
         result.interrupted = True
-    except (TooManyFailuresError, WorkerLostError) as error:
+    except (TooManyFailuresError, WorkerLostError, StoppedError) as error:
         result.stopped = str(error)
     finally:
         folder.close()

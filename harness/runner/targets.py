@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.config import Cell, Experiment
-from harness.errors import UserError
+from harness.errors import StoppedError, UserError
 from harness.mock.app import MockApp
 from harness.mock.listener import serving
 from harness.mock.server import ServerProcess
@@ -27,6 +27,9 @@ class Target(Protocol):
     def endpoint(self, *, seed: int, scope: str) -> AbstractAsyncContextManager[Endpoint]:
         """The endpoint for one trial; `scope` keeps the mock's attempt counters of trials and cells apart."""
 
+    def ended(self) -> str | None:
+        """How the server that was started for the run has ended, in words; None while it is there, and of others'."""
+
 
 @dataclass(frozen=True)
 class EmbeddedMock:
@@ -36,6 +39,10 @@ class EmbeddedMock:
     model: str
     network: str
     time_scale: float
+
+    def ended(self) -> str | None:
+        """It ends with the run."""
+        return None
 
     @asynccontextmanager
     async def endpoint(self, *, seed: int, scope: str) -> AsyncIterator[Endpoint]:
@@ -68,6 +75,11 @@ class Remote:
     is_mock: bool
     time_scale: float
     run: str = ""
+    process: ServerProcess | None = None
+
+    def ended(self) -> str | None:
+        """How the process of the run's own server has ended."""
+        return None if self.process is None else self.process.ended
 
     @asynccontextmanager
     async def endpoint(self, *, seed: int, scope: str) -> AsyncIterator[Endpoint]:
@@ -127,13 +139,26 @@ class Targets:
             return EmbeddedMock(
                 profile.scaled(scale), experiment.settings.target.model, experiment.settings.network, scale
             )
-        if experiment.settings.target.base_url:
-            url = experiment.settings.target.base_url
-        else:
-            url = self._stack.enter_context(
-                ServerProcess(profile.scaled(scale), seed=experiment.settings.seed)
-            ).base_url
-        return Remote(url, MOCK_KEY, experiment.settings.target.model, is_mock=True, time_scale=scale, run=self._run)
+        url, server = experiment.settings.target.base_url, None
+        if not url:
+            server = self._server(profile.scaled(scale))
+            url = server.base_url
+        return Remote(
+            url,
+            MOCK_KEY,
+            experiment.settings.target.model,
+            is_mock=True,
+            time_scale=scale,
+            run=self._run,
+            process=server,
+        )
+
+    def _server(self, profile: Profile) -> ServerProcess:
+        """A server for the rest of the run. Raises StoppedError when it does not start."""
+        try:
+            return self._stack.enter_context(ServerProcess(profile, seed=self._experiment.settings.seed))
+        except RuntimeError as error:
+            raise StoppedError(f"{error}; what was finished before is kept") from None
 
 
 def check_target(experiment: Experiment) -> None:

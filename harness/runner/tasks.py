@@ -14,6 +14,7 @@ from harness.engines import Task
 from harness.errors import UserError
 from harness.records import Outcome
 from harness.runner.failures import TooManyFailuresError
+from harness.runner.guard import Guard
 from harness.runner.lag import LoopLag
 from harness.runner.listener import Listener, Silent
 from harness.runner.packed import Packed
@@ -81,11 +82,16 @@ class Here:
     def play(self, task: Task) -> str | None:
         """Play one task; the reason when it could not be played to its end."""
         experiment, cell = self._experiment, cell_of(self._experiment, task)
-        ledger = Ledger(task, self._recorded, self._keep, replays=experiment.clock == "virtual")
-        trial = Trial(experiment, cell, task, self._targets.of(cell), ledger=ledger, listener=self._listener)
+        target = self._targets.of(cell)
+        guard = Guard(self._keep, target.ended)
+        real = experiment.clock == "real"
+        keep = guard.keep if real else self._keep
+        ledger = Ledger(task, self._recorded, keep, replays=not real)
+        trial = Trial(experiment, cell, task, target, ledger=ledger, listener=self._listener)
         main = trial.main
-        if experiment.clock == "real":
-            main = partial(self.lag.around, partial(ticking, trial.main, self._listener.idle))
+        if real:
+            guarded = partial(guard.around, trial.main)
+            main = partial(self.lag.around, partial(ticking, guarded, self._listener.idle))
         return played(main, trial.requests, experiment.clock)
 
 

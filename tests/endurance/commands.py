@@ -22,6 +22,8 @@ PATIENCE_S = 120.0
 #: What tests find in the environment is theirs: a colour, a key or a proxy must not change what a run says.
 _CLEAN = {name: value for name, value in os.environ.items() if not name.lower().endswith(("_proxy", "api_key"))}
 
+_started: list[Any] = []
+
 
 def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "harness", *words]
@@ -30,7 +32,19 @@ def command(*words: str) -> list[str]:
 def started(where: Path, words: Sequence[str], *, env: Mapping[str, str] | None = None, **settings: Any) -> Any:
     """The command under way; its two streams are pipes."""
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **settings}
-    return subprocess.Popen(command(*words), cwd=where, env={**_CLEAN, **(env or {})}, **piped)
+    _started.append(subprocess.Popen(command(*words), cwd=where, env={**_CLEAN, **(env or {})}, **piped))
+    return _started[-1]
+
+
+def end_all() -> None:
+    """Kill what a test that failed has left under way."""
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            killed(process)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def called(where: Path, words: Sequence[str], **settings: Any) -> tuple[int, str, str]:
@@ -43,7 +57,7 @@ def called(where: Path, words: Sequence[str], **settings: Any) -> tuple[int, str
 def lines(path: Path) -> list[dict[str, Any]]:
     """Every whole record of a run folder in the order written; none where there is no folder yet."""
     folder = RunFolder(path)
-    return list(folder.lines()) if folder.has_records else []
+    return list(folder.lines()) if path.is_dir() and folder.has_records else []
 
 
 def keyed(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int, int], Mapping[str, Any]]:
@@ -66,7 +80,7 @@ def waited_for(true: Callable[[], bool], process: Any = None) -> bool:
         if process is not None and process.poll() is not None:
             return False
         assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.002)
+        time.sleep(0.005)
     return True
 
 

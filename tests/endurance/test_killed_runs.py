@@ -164,7 +164,7 @@ def test_killed_in_real_time_a_run_keeps_its_batches_and_is_completed(tmp_path: 
     words = ["run", "strategy=article_10", "profile=calm", "time_scale=0.05", "clock=real", "report=false"]
     words += ["workload.batches=6", "workload.batch_size=10", "out=run"]
     dice, before, left = random.Random(6), [], []
-    for kill in range(5):
+    for kill in range(3):
         process = started(tmp_path, [*words, *(["resume=true"] if kill else [])])
         wanted = len(before) + dice.randint(1, 12)
         assert waited_for(lambda wanted=wanted: len(lines(path)) >= wanted, process), process.stderr.read()
@@ -188,6 +188,9 @@ def test_killed_in_real_time_a_run_keeps_its_batches_and_is_completed(tmp_path: 
     assert left
     assert waited_for(lambda: not any(map(is_alive, left)))
 
+
+@pytest.mark.slow
+def test_no_worker_outlives_a_run_that_was_killed(tmp_path: Path):
     """Nobody would end them, and they hold memory and cores."""
     path = tmp_path / "run"
     process = started(tmp_path, [*WORDS, "trials=20", "engine=processes", "out=run"])
