@@ -12,6 +12,7 @@ from itertools import groupby
 from harness.config import Experiment
 from harness.engines import Engine, Synchronised, Task
 from harness.records import Outcome
+from harness.runner.guard import Guard
 from harness.runner.lag import LoopLag
 from harness.runner.listener import Listener
 from harness.runner.recorded import Recorded
@@ -120,13 +121,21 @@ class _SharedTrial:
     def play(self, target: Target, lag: LoopLag) -> None:
         """Play it to its end; `lag` takes in how late its processes were."""
         self._desk.announce(self.tasks[0])
+        guard = self._guard = Guard(self._desk.keep, target.ended)
+        guard.look()
+
+        def idle() -> None:
+            guard.look()
+            self._desk.listener.idle()
+
         ended = self._engine.at_once(
             partial(play_shard, self._desk.experiment, target),
             self.tasks,
             heard=self._heard,
             again=lambda task: task.again(self._done_of(task)),
-            idle=self._desk.listener.idle,
+            idle=idle,
         )
+        guard.close()
         for shard in ended:
             lag.add(shard.late)
         self._desk.judge(self.tasks[0], next((shard.reason for shard in ended if shard.reason is not None), None))
@@ -140,7 +149,8 @@ class _SharedTrial:
             return
         for outcome in part:
             self._done.add(outcome.request)
-            self._desk.keep(outcome)
+            self._guard.keep(outcome)
+        self._guard.look()
 
     def _began(self, part: Began) -> None:
         """Say that a batch begins when all shards have begun it."""

@@ -103,6 +103,11 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def command_line(pid: int) -> bytes:
+    """The words with which a process was started, each ended by a zero."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def is_alive(pid: int) -> bool:
     """Whether a process is there and still does something."""
     try:

@@ -12,7 +12,7 @@ import pytest
 from harness import clock
 from harness.errors import StoppedError
 from harness.runner.guard import LOOK_S, Guard
-from tests.endurance.commands import called, children, keyed, lines, started, status, waited_for
+from tests.endurance.commands import called, children, command_line, keyed, lines, started, status, waited_for
 from tests.folders import outcome
 
 OK = outcome("c", 0, 0, 0, 0.0, 1.0)
@@ -31,8 +31,12 @@ class Server:
 def guarded(play, server: Server) -> list:
     """What is kept of a trial that `play` plays in virtual time."""
     kept: list = []
-    guard = Guard(kept.append, server.ended)
-    clock.run(lambda: guard.around(lambda: play(guard, kept)), clock="virtual")
+
+    async def main() -> None:
+        guard = Guard(kept.append, server.ended, clock=asyncio.get_running_loop().time)
+        await guard.around(lambda: play(guard, kept))
+
+    clock.run(main, clock="virtual")
     return kept
 
 
@@ -60,10 +64,10 @@ def test_what_fails_last_is_kept_before_the_trial_ends():
 
 def test_what_fails_because_the_server_dies_is_not_kept_and_ends_the_trial():
     """One line; what was under way is cancelled and not waited for."""
-    server, kept, cancelled = Server(), [], []
-    guard = Guard(kept.append, server.ended)
+    server, seen, cancelled = Server(), [], []
 
-    async def play() -> None:
+    async def play(guard: Guard, kept: list) -> None:
+        seen.append(kept)
         guard.keep(OK)
         await asyncio.sleep(1)
         guard.keep(FAILED)
@@ -77,21 +81,22 @@ def test_what_fails_because_the_server_dies_is_not_kept_and_ends_the_trial():
             raise
 
     with pytest.raises(StoppedError, match=r"the mock server died \(killed by SIGKILL\); what was finished"):
-        clock.run(lambda: guard.around(play), clock="virtual")
-    assert kept == [OK]
+        guarded(play, server)
+    assert seen == [[OK]]
     assert cancelled[0] < 1 + 3 * LOOK_S
 
 
 def test_ctrl_c_keeps_what_failed():
     """It was finished."""
     kept: list = []
-    guard = Guard(kept.append, Server().ended)
-
-    async def play() -> None:
-        guard.keep(FAILED)
-        await asyncio.sleep(1000)
 
     async def main() -> None:
+        guard = Guard(kept.append, Server().ended, clock=asyncio.get_running_loop().time)
+
+        async def play() -> None:
+            guard.keep(FAILED)
+            await asyncio.sleep(1000)
+
         async with asyncio.timeout(LOOK_S / 2):
             await guard.around(play)
 
@@ -102,29 +107,36 @@ def test_ctrl_c_keeps_what_failed():
 
 def test_an_error_of_the_trial_is_raised_once_what_failed_is_kept():
     """As without a guard."""
-    kept: list = []
-    guard = Guard(kept.append, Server().ended)
+    seen: list = []
 
-    async def play() -> None:
+    async def play(guard: Guard, kept: list) -> None:
+        seen.append(kept)
         guard.keep(FAILED)
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        clock.run(lambda: guard.around(play), clock="virtual")
-    assert kept == [FAILED]
+        guarded(play, Server())
+    assert seen == [[FAILED]]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dispatch", ["gather", "window"])
-def test_kill_of_the_mock_server_stops_the_run_which_goes_on_later(tmp_path: Path, dispatch):
+@pytest.mark.parametrize(("dispatch", "engine"), [("gather", "local"), ("window", "local"), ("gather", "processes")])
+def test_kill_of_the_mock_server_stops_the_run_which_goes_on_later(tmp_path: Path, dispatch, engine):
     """Exit 3, one line, no failed request on record; continued, all of them are answered."""
     path = tmp_path / "run"
     words = ["run", "strategy=article_10", f"strategy.dispatch={dispatch}", "profile=calm", "time_scale=0.1"]
-    words += ["clock=real", "workload.batches=4", "workload.batch_size=10", "report=false", "out=run"]
+    words += [
+        "clock=real",
+        f"engine={engine}",
+        "workload.batches=4",
+        "workload.batch_size=10",
+        "report=false",
+        "out=run",
+    ]
     process = started(tmp_path, words)
     assert waited_for(lambda: len(lines(path)) >= 12, process), process.stderr.read()
-    (server,) = children(process.pid)
-    os.kill(server, signal.SIGKILL)
+    servers = [pid for pid in children(process.pid) if b"harness.mock.server" in command_line(pid)]
+    os.kill(servers[0], signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3, err
     assert err.count("the mock server died (killed by SIGKILL); what was finished before is kept") == 1
