@@ -50,6 +50,9 @@ _BOOLEANS = frozenset({"false_restart"})
 #: Records that are held at once; also the length of a row group.
 _CHUNK = 20_000
 
+#: What a Parquet file says of itself: where its records ended.
+_PLACE = b"harness.records"
+
 #: Names of columns of requests and of attempts; None: all of them.
 Columns = tuple[Sequence[str] | None, Sequence[str] | None]
 Rows = npt.NDArray[np.bool_]
@@ -83,29 +86,30 @@ def load(
 
 
 def are_whole(folder: RunFolder) -> bool:
-    """Whether the Parquet tables are complete, have today's columns, and were written after the last record."""
+    """Whether the Parquet tables are complete, have today's columns, and are of all the records there are.
+
+    They say themselves how far the records went: times of files are no help where somebody sets the clock.
+    """
     written = dict(zip(_paths(folder), (_REQUESTS, _ATTEMPTS), strict=True))
-    records = folder.parts.changed_ns
-    return all(
-        path.is_file() and path.stat().st_mtime_ns >= records and _columns_of(path) == columns
-        for path, columns in written.items()
-    )
+    place = folder.parts.place
+    return all(path.is_file() and _held(path) == (columns, place) for path, columns in written.items())
 
 
-def _columns_of(path: Path) -> tuple[str, ...]:
-    """The columns of a Parquet file; none of one that lacks its end, which says what is in it."""
+def _held(path: Path) -> tuple[tuple[str, ...], str]:
+    """The columns of a Parquet file, and how far its records went; none of one that lacks its end, which says so."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        return tuple(parquet.read_schema(path).names)
+        schema = parquet.read_schema(path)
     except pa.ArrowInvalid:
-        return ()
+        return (), ""
+    return tuple(schema.names), (schema.metadata or {}).get(_PLACE, b"").decode()
 
 
 def write(folder: RunFolder, progress: Progress = nobody) -> None:
     """Write requests.parquet and attempts.parquet; `progress` hears how much of the records has been read."""
-    with read(folder.path, folder.lines(progress)) as partial:
+    with read(folder.path, folder.lines(progress), place=folder.parts.place) as partial:
         for path, whole in zip(partial, _paths(folder), strict=True):
             path.replace(whole)
 
@@ -115,16 +119,20 @@ def _paths(folder: RunFolder) -> tuple[Path, Path]:
 
 
 @contextmanager
-def read(where: Path, lines: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Path, Path]]:
+def read(where: Path, lines: Iterable[Mapping[str, Any]], *, place: str = "") -> Iterator[tuple[Path, Path]]:
     """Parsed lines of records.jsonl as two Parquet files in a folder `where`, which are gone when the block ends.
 
-    Of two lines for one request the later counts. Few of them are held at once, however many there are.
+    The files say that they hold the records up to `place`. Of two lines for one request the later counts. Few of them
+    are held at once, however many there are.
     """
     own = secrets.token_hex(4)
     paths = where / f".requests.{own}.partial", where / f".attempts.{own}.partial"
     kept = where / f".requests.{own}.kept.partial", where / f".attempts.{own}.kept.partial"
     try:
-        with _Writer(paths[0], _REQUESTS) as requests, _Writer(paths[1], _ATTEMPTS) as attempts:
+        with (
+            _Writer(paths[0], _REQUESTS, place) as requests,
+            _Writer(paths[1], _ATTEMPTS, place) as attempts,
+        ):
             for line in lines:
                 requests.add(_request(line))
                 for one in _attempts(line):
@@ -141,12 +149,12 @@ def read(where: Path, lines: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Path
 class _Writer:
     """Rows that arrive one by one and leave as row groups of a Parquet file, so that few of them are ever in memory."""
 
-    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, names: tuple[str, ...], place: str) -> None:
         import pyarrow as pa
         from pyarrow import parquet
 
         # A column without a single value would otherwise have no type, and another one in the next run.
-        self._schema = pa.schema([(name, _type(name, pa)) for name in names])
+        self._schema = pa.schema([(name, _type(name, pa)) for name in names], {_PLACE: place})
         self._rows: list[tuple[Any, ...]] = []
         self._file = parquet.ParquetWriter(path, self._schema)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import Experiment
-from harness.errors import UserError
+from harness.errors import UserError, writing
 from harness.runner.lock import hold
 from harness.runner.manifest import manifest, now
 from harness.storage import RunFolder
@@ -40,7 +40,8 @@ def open_folder(experiment: Experiment) -> RunFolder:
             f"{experiment.settings.out} was recorded with other settings ({', '.join(changed)})\n"
             "resume with the same words, or start a new run in another out="
         )
-    folder.repair()
+    with writing(folder.path):
+        folder.repair()
     # More trials are welcome, and whoever watches the run counts them.
     seeds = max(list(experiment.seeds), folder.manifest()["seeds"], key=len)
     folder.update_manifest(status="running", resumed=now(), seeds=seeds)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import yaml
 
-from harness.errors import DiskError, UserError, unwritten, writing
+from harness.errors import DiskError, UserError, has_no_room, unwritten, writing
 from harness.progress import Progress, nobody
 from harness.records import SCHEMA_VERSION, Outcome
 from harness.storage.parts import RECORDS, Parts
@@ -55,7 +55,7 @@ class RunFolder:
     def create(cls, path: str | Path | None, experiment: str) -> RunFolder:
         """A new, empty run folder; by default `experiments/<experiment>/runs/<UTC time>-<suffix>/`.
 
-        Raises UserError when the folder is used already or cannot be written.
+        Raises UserError when the folder is used already or cannot be written, DiskError when there is no room.
         """
         if path is None:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -71,6 +71,8 @@ class RunFolder:
         except (NotADirectoryError, FileExistsError):
             raise UserError(f"{folder} is not a folder; choose another out=") from None
         except OSError as error:
+            if has_no_room(error):
+                raise unwritten(folder, error) from None
             raise UserError(f"cannot write to {folder} ({error.strerror}); choose another out=") from None
         return cls(folder)
 

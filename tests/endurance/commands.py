@@ -17,7 +17,7 @@ from harness.storage import RunFolder
 #: Tables and summary that equal records make equal, byte for byte.
 FOLLOWING = ("summary.json", "batches.csv", "quantiles.csv")
 #: Seconds after which whatever a test waits for has failed.
-PATIENCE_S = 120.0
+PATIENCE_S = 600.0
 
 #: What tests find in the environment is theirs: a colour, a key or a proxy must not change what a run says.
 _CLEAN = {name: value for name, value in os.environ.items() if not name.lower().endswith(("_proxy", "api_key"))}

@@ -12,7 +12,17 @@ import pytest
 from harness import clock
 from harness.errors import StoppedError
 from harness.runner.guard import LOOK_S, Guard
-from tests.endurance.commands import called, children, command_line, keyed, lines, started, status, waited_for
+from tests.endurance.commands import (
+    PATIENCE_S,
+    called,
+    children,
+    command_line,
+    keyed,
+    lines,
+    started,
+    status,
+    waited_for,
+)
 from tests.folders import outcome
 
 OK = outcome("c", 0, 0, 0, 0.0, 1.0)
@@ -137,7 +147,7 @@ def test_kill_of_the_mock_server_stops_the_run_which_goes_on_later(tmp_path: Pat
     assert waited_for(lambda: len(lines(path)) >= 12, process), process.stderr.read()
     servers = [pid for pid in children(process.pid) if b"harness.mock.server" in command_line(pid)]
     os.kill(servers[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 3, err
     assert err.count("the mock server died (killed by SIGKILL); what was finished before is kept") == 1
     assert "Traceback" not in err
