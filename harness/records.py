@@ -9,7 +9,7 @@ Outcome                 how it ended: one line of records.jsonl
 All instants are seconds since the start of the trial in its cell, rounded to 1e-9 so that equal
 seeds give equal bits in virtual time. History of SCHEMA_VERSION: 1, the first; since then optional fields
 (`winner`, `tokens`, `false_restart`, `wasted_tokens`, `connected_s`, `written_s`, `released_s`, `admitted_s`,
-`first_byte_s`) have been added, which older records lack.
+`first_byte_s`, `lag_s`) have been added, which older records lack.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 SCHEMA_VERSION = 1
+
+#: What most outcomes lack: requests mostly begin when they are wanted, and virtual loops are never late.
+_OPTIONAL = ("released_s", "lag_s")
+#: What attempts in virtual time lack.
+_WIRE = ("admitted_s", "first_byte_s")
 
 Kind = Literal["first", "retry", "hedge"]
 
@@ -127,6 +132,7 @@ class Outcome:
     winner: int | None = None
     attempts: tuple[Attempt, ...] = field(default=())
     released_s: float | None = None
+    lag_s: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -158,9 +164,11 @@ class Outcome:
         """One line of records.jsonl, without the newline."""
         line = {"schema": SCHEMA_VERSION, **_fields(self, _OF_OUTCOME)}
         line["attempts"] = [_fields(attempt, _OF_ATTEMPT) for attempt in self.attempts]
-        if self.released_s is None:
-            # Most requests begin when they are wanted, and their records are as they were before there was this field.
-            del line["released_s"]
+        # What does not apply is left out, so that records are as they were before there were these fields.
+        for said, optional in [(line, _OPTIONAL), *((attempt, _WIRE) for attempt in line["attempts"])]:
+            for name in optional:
+                if said[name] is None:
+                    del said[name]
         return _encoded(line)
 
     @classmethod

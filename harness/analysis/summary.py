@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from harness.analysis.profiles import profiles_of
 from harness.analysis.speedups import add_speedups
 from harness.analysis.warnings import warnings
 from harness.analysis.wire import OF_ATTEMPTS as OF_ATTEMPTS_ON_THE_WIRE
+from harness.analysis.wire import OF_REQUESTS as OF_REQUESTS_ON_THE_WIRE
 from harness.analysis.wire import Wire
 from harness.errors import UserError
 from harness.profiles import Profile
@@ -107,12 +108,16 @@ def summarise(folder: RunFolder, *, bounds: bool = True, progress: Progress = no
 def _collected(folder: RunFolder, progress: Progress) -> tuple[Columns, dict[str, dict[str, Any]]]:
     """What the tables of a run say of its requests, and of the time on the wire by cell."""
     columns, wire = Collected(), Wire()
-    wanted = OF_REQUESTS, tuple(dict.fromkeys((*OF_ATTEMPTS, *OF_ATTEMPTS_ON_THE_WIRE)))
+    wanted = _joined(OF_REQUESTS, OF_REQUESTS_ON_THE_WIRE), _joined(OF_ATTEMPTS, OF_ATTEMPTS_ON_THE_WIRE)
     with tables.load(folder, progress, columns=wanted) as chunks:
         for chunk in chunks:
             columns.add(chunk)
             wire.add(chunk)
     return columns.columns(), wire.found()
+
+
+def _joined(*names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for some in names for name in some))
 
 
 def blank(folder: RunFolder) -> dict[str, Any]:

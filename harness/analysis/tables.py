@@ -31,13 +31,14 @@ _REQUESTS = (
     "hedges",
     "winner",
     "released_s",
+    "lag_s",
 )
 _ATTEMPT = (
     "attempt", "kind", "outcome", "error", "request_id", "status", "bytes", "send_s", "end_s", "headers_s",
     "first_content_s", "last_content_s",
 )  # fmt: skip
 #: Records of before these fields were added lack them.
-_ATTEMPT_LATER = ("tokens", "false_restart", "wasted_tokens", "connected_s", "written_s")
+_ATTEMPT_LATER = ("tokens", "false_restart", "wasted_tokens", "connected_s", "written_s", "admitted_s", "first_byte_s")
 _ATTEMPTS = (*_KEYS, *_ATTEMPT, "ttft_s", "ttft_wire_s", *_ATTEMPT_LATER)
 
 #: Columns of whole numbers; those that end in _s are seconds, `_BOOLEANS` true or false, the others text.
@@ -251,6 +252,7 @@ def _request(line: Mapping[str, Any]) -> tuple[Any, ...]:
         kinds.count("hedge"),
         winner,
         line.get("released_s"),
+        line.get("lag_s"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,44 +12,58 @@ from harness.analysis.columns import Names
 from harness.analysis.tables import Tables
 
 _SHARES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
-#: What is read of attempts.
-OF_ATTEMPTS = ("cell", "send_s", "written_s", "first_content_s")
+#: What is read of requests, and of attempts.
+OF_REQUESTS = ("cell", "lag_s")
+OF_ATTEMPTS = ("cell", "send_s", "admitted_s", "connected_s", "written_s", "first_content_s")
+#: What is measured of them, each from one instant to another.
+_SPANS = {
+    "client_s": ("send_s", "written_s"),
+    "pool_s": ("send_s", "admitted_s"),
+    "connect_s": ("admitted_s", "connected_s"),
+    "ttft_s": ("written_s", "first_content_s"),
+}
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32]
 
 
 class Wire:
-    """Times of the attempts that tell, of tables that arrive some requests at a time."""
+    """Times of the attempts that tell, and lateness of the loop, of tables that arrive some requests at a time."""
 
     def __init__(self) -> None:
         self._cells = Names()
-        #: By cell, and chunk by chunk: seconds in the client, and on the wire.
-        self._client: dict[int, list[Floats]] = {}
-        self._wire: dict[int, list[Floats]] = {}
+        #: By cell and quantity, chunk by chunk, in seconds.
+        self._parts: dict[int, dict[str, list[Floats]]] = {}
 
     def add(self, tables: Tables) -> None:
         """Take in the next requests."""
         attempts = tables.attempts
-        columns = [np.asarray(attempts[name].to_numpy(), float) for name in ("send_s", "written_s", "first_content_s")]
-        send, written, content = columns
-        told = ~np.isnan(written)
+        instants = {name: np.asarray(attempts[name].to_numpy(), float) for name in OF_ATTEMPTS if name != "cell"}
+        told = ~np.isnan(instants["written_s"])
         if not told.any():
             return
-        cells = self._cells.coded(attempts["cell"])
+        spans = {name: instants[end] - instants[begin] for name, (begin, end) in _SPANS.items()}
+        self._take(self._cells.coded(attempts["cell"]), told, spans)
+        lag = np.asarray(tables.requests["lag_s"].to_numpy(), float)
+        self._take(self._cells.coded(tables.requests["cell"]), ~np.isnan(lag), {"lag_s": lag})
+
+    def _take(self, cells: Ints, told: npt.NDArray[np.bool_], quantities: Mapping[str, Floats]) -> None:
         for cell in np.unique(cells[told]):
-            own = told & (cells == cell)
-            heard = own & ~np.isnan(content)
-            self._client.setdefault(int(cell), []).append((written - send)[own])
-            self._wire.setdefault(int(cell), []).append((content - written)[heard])
+            own, parts = told & (cells == cell), self._parts.setdefault(int(cell), {})
+            for name, values in quantities.items():
+                parts.setdefault(name, []).append(values[own & ~np.isnan(values)])
 
     def found(self) -> dict[str, dict[str, Any]]:
-        """By cell: quantiles in seconds of `client_s`, from an attempt's begin until its request was written, and of
-        `ttft_s`, from then to first content; of all attempts that tell. Cells of which none does are left out.
+        """By cell: quantiles in seconds of what the attempts that tell spent, without cells of which none does.
+
+        `client_s` is from an attempt's begin until its request was written, of which `pool_s` was spent waiting for the
+        pool's turn and `connect_s` for a connection; `ttft_s` is from then to first content. `lag_s` is of requests:
+        the most by which a timer of the event loop was late while each was under way.
         """
         return {
-            name: {"client_s": _spread(self._client[cell]), "ttft_s": _spread(self._wire[cell])}
+            name: {quantity: _spread(parts) for quantity, parts in self._parts[cell].items()}
             for name, cell in self._cells.items()
-            if cell in self._client
+            if cell in self._parts
         }
 
 

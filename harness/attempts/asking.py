@@ -35,19 +35,19 @@ async def clients_for(
     """Clients with the SDK's `settings`, closed at the end; the strategy's limits apply to the default HTTP client."""
     async with AsyncExitStack() as stack:
 
-        async def opened(**limits: int) -> AsyncOpenAI:
+        async def opened(**limits: int | None) -> AsyncOpenAI:
             chosen = http_client() if http_client is not None else None
             if limits:
                 chosen = DefaultAsyncHttpxClient(limits=_limits(**limits))
             return await stack.enter_async_context(AsyncOpenAI(**settings, http_client=chosen))
 
-        most = {} if strategy.max_connections is None else {"max_connections": strategy.max_connections}
-        usual = await opened(**most)
-        fresh = await opened(**most, max_keepalive_connections=0) if strategy.needs_fresh_connections else None
+        usual = await opened(**strategy.pool)
+        none_kept = strategy.pool | {"max_keepalive_connections": 0}
+        fresh = await opened(**none_kept) if strategy.needs_fresh_connections else None
         yield Clients(usual, fresh)
 
 
-def _limits(**changed: int) -> httpx2.Limits:
+def _limits(**changed: int | None) -> httpx2.Limits:
     default = DEFAULT_CONNECTION_LIMITS
     values: dict[str, Any] = {
         "max_connections": default.max_connections,

@@ -17,9 +17,21 @@ from typing import Any, Literal, TypeVar
 
 from harness.clock.errors import ClockError, Deadlock, ForeignThread, Livelock, NotSimulated
 
-__all__ = ["ClockError", "Deadlock", "ForeignThread", "Livelock", "NotSimulated", "run", "timer", "wall_time"]
+__all__ = [
+    "ClockError",
+    "Deadlock",
+    "EventLoop",
+    "ForeignThread",
+    "Livelock",
+    "NotSimulated",
+    "loop_factory",
+    "run",
+    "timer",
+    "wall_time",
+]
 
 T = TypeVar("T")
+EventLoop = Literal["auto", "asyncio", "uvloop"]
 
 
 #: When virtual time begins, in seconds since 1970: equal runs must not differ by their date.
@@ -53,23 +65,38 @@ def _passed(seconds: float) -> None:
     _elapsed_ns += round(seconds * 1e9)
 
 
+def loop_factory(event_loop: EventLoop) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes a loop for real time, None for asyncio's own. Raises ImportError where uvloop is asked for in vain."""
+    if event_loop == "asyncio":
+        return None
+    try:
+        from harness.clock.fast import FastLoop
+    except ImportError:
+        if event_loop == "uvloop":
+            raise
+        return None
+    return FastLoop
+
+
 def run(
     main: Callable[[], Coroutine[Any, Any, T]],
     *,
     clock: Literal["virtual", "real"],
+    event_loop: EventLoop = "asyncio",
     livelock_limit: int = 1_000_000,
 ) -> T:
     """Run `main()` to its end on a fresh event loop and return its result.
 
     On the virtual clock time starts at 0.0 seconds, jumps exactly to the next timer whenever nothing is left to do,
     and sockets are in memory. `livelock_limit` is how many iterations the virtual loop may make without its clock
-    moving. As with `asyncio.run`, what is still pending at the end is cancelled and Ctrl-C cancels `main`.
+    moving. `event_loop` is whose loop plays real time; "auto" takes uvloop's where that is installed. As with
+    `asyncio.run`, what is still pending at the end is cancelled and Ctrl-C cancels `main`.
     Raises what `main()` raises, and `ClockError` when virtual time cannot go on.
     """
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("harness.clock.run() starts a loop of its own: inside a running one, await main() instead")
     if clock == "real":
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=loop_factory(event_loop)) as runner:
             return runner.run(main())
     if clock != "virtual":
         raise ValueError(f"clock must be 'virtual' or 'real', not {clock!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -154,6 +155,10 @@ def _check_together(settings: Settings, clock: str) -> None:
         raise UserError("fault needs target=mock: a real API has faults of its own")
     if settings.engine not in CLUSTERS and settings.cluster != ClusterSettings():
         raise UserError("cluster.address and cluster.workers need engine=ray or engine=dask")
+    if settings.event_loop == "uvloop" and find_spec("uvloop") is None:
+        raise UserError(
+            "event_loop=uvloop needs the package uvloop: pip install uvloop, or leave it to event_loop=auto"
+        )
     if settings.network == "memory" and clock == "real":
         raise UserError("network=memory needs clock=virtual: real time uses real sockets")
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.dataclasses import dataclass
 
+from harness.clock import EventLoop
 from harness.engines.addresses import Address
 from harness.faults import AnyFault
 from harness.profiles import Profile
@@ -133,6 +134,7 @@ class Settings:
     question: str = ""
     clock: Literal["virtual", "real"] | None = None
     network: Literal["direct", "memory"] = "direct"
+    event_loop: EventLoop = "auto"
     time_scale: Positive = 1.0
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     trials: Annotated[Count | Literal["auto"], BeforeValidator(_number_or_auto)] = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -111,22 +111,22 @@ def open_client(
     endpoint: Endpoint,
     *,
     max_retries: int,
-    max_connections: int | None = None,
+    pool: Mapping[str, int | None] | None = None,
     reuse: bool = True,
     transport: str = "httpx2",
     models: bool = False,
 ) -> AsyncOpenAI:
     """A fresh SDK client for an endpoint; close it, or use it as an asynchronous context manager.
 
-    At most `max_connections` at once (1,000 as the SDK has it); without `reuse` each request has one of its own. They
-    are made by `transport` (httpx2, aiohttp or asyncio), unless requests go straight to an application. With `models`
-    the SDK builds its models of all that is streamed, as it does in production.
+    `pool` changes the SDK's limits of connections, by their names in httpx2; without `reuse` each request has one of
+    its own. They are made by `transport` (httpx2, aiohttp or asyncio), unless requests go straight to an application.
+    With `models` the SDK builds its models of all that is streamed, as it does in production.
     """
     client = (KeyedClient if models else LeanClient)(
         api_key=endpoint.api_key,
         base_url=endpoint.base_url,
         max_retries=max_retries,
-        http_client=_http_client(endpoint, _limits(max_connections, reuse=reuse), reuse=reuse, transport=transport),
+        http_client=_http_client(endpoint, _limits(pool or {}, reuse=reuse), reuse=reuse, transport=transport),
     )
     client.endpoint = endpoint
     if endpoint.is_mock:
@@ -137,13 +137,14 @@ def open_client(
     return client
 
 
-def _limits(max_connections: int | None, *, reuse: bool) -> httpx2.Limits:
+def _limits(pool: Mapping[str, int | None], *, reuse: bool) -> httpx2.Limits:
     default = DEFAULT_CONNECTION_LIMITS
-    return httpx2.Limits(
-        max_connections=max_connections or default.max_connections,
-        max_keepalive_connections=default.max_keepalive_connections if reuse else 0,
-        keepalive_expiry=default.keepalive_expiry,
-    )
+    limits: dict[str, Any] = {
+        "max_connections": default.max_connections,
+        "max_keepalive_connections": default.max_keepalive_connections,
+        "keepalive_expiry": default.keepalive_expiry,
+    }
+    return httpx2.Limits(**limits | dict(pool) | ({} if reuse else {"max_keepalive_connections": 0}))
 
 
 def _http_client(endpoint: Endpoint, limits: httpx2.Limits, *, reuse: bool, transport: str) -> RecordingClient:

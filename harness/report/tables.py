@@ -58,6 +58,9 @@ WIRE = (
     "cell",
     "in the client p50, s",
     "p99, s",
+    "of it the pool p99, s",
+    "connecting p99, s",
+    "event loop late p99, s",
     "TTFT p50, s",
     "on the wire p50, s",
     "TTFT p99, s",
@@ -163,8 +166,16 @@ def wire_rows(summary: Mapping[str, Any]) -> list[Row]:
     for cell in summary["cells"]:
         if "wire" in cell:
             own, wire, whole = cell["wire"]["client_s"], cell["wire"]["ttft_s"], cell["ttft_s"]
-            pairs = ((own, "p50"), (own, "p99"), (whole, "p50"), (wire, "p50"), (whole, "p99"), (wire, "p99"))
-            rows.append((cell["cell"], *(number(spread[name], 3) for spread, name in pairs)))
+            inside = (cell["wire"].get(name, {}) for name in ("pool_s", "connect_s", "lag_s"))
+            pairs = ((whole, "p50"), (wire, "p50"), (whole, "p99"), (wire, "p99"))
+            rows.append(
+                (
+                    cell["cell"],
+                    *(number(own[name], 3) for name in ("p50", "p99")),
+                    *(number(spread.get("p99"), 3) for spread in inside),
+                    *(number(spread[name], 3) for spread, name in pairs),
+                )
+            )
     return rows
 
 

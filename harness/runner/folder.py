@@ -55,7 +55,7 @@ _FREE_TO_CHANGE = frozenset(
 
 
 #: Settings that there were none of before, with what they would have been.
-_ONCE = {"shards": "auto"}
+_ONCE = {"shards": "auto", "event_loop": "auto"}
 
 
 def _settings_that_differ(before: dict[str, object], after: dict[str, object]) -> set[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from array import array
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -19,6 +21,9 @@ class LoopLag:
 
     def __init__(self) -> None:
         self._late = array("d")
+        #: When each sample was taken, in seconds of the loop, and when the next is due.
+        self._at = array("d")
+        self._due = math.inf
 
     async def around(self, main: Callable[[], Awaitable[None]]) -> None:
         """Run `main` and sample beside it."""
@@ -33,9 +38,16 @@ class LoopLag:
     async def _sample(self) -> None:
         clock = asyncio.get_running_loop().time
         while True:
-            due = clock() + EVERY_S
+            self._due = clock() + EVERY_S
             await asyncio.sleep(EVERY_S)
-            self._late.append(max(0.0, clock() - due))
+            now = clock()
+            self._at.append(now)
+            self._late.append(max(0.0, now - self._due))
+
+    def worst(self, begin_s: float, end_s: float) -> float:
+        """The most by which a timer was late between two instants of the loop, the second of which is the present."""
+        # What is overdue will be sampled when it is too late for whoever asks.
+        return max(0.0, end_s - self._due, *self._late[bisect_left(self._at, begin_s) :])
 
     @property
     def late(self) -> list[float]:
@@ -44,7 +56,7 @@ class LoopLag:
 
     def forget(self) -> None:
         """Begin anew."""
-        del self._late[:]
+        del self._late[:], self._at[:]
 
     def add(self, late: Iterable[float]) -> None:
         """Take in the samples of another loop."""

@@ -51,8 +51,8 @@ def play_shard(experiment: Experiment, target: Target, task: Task, stage: Stage)
         lag.forget()
         return asyncio.get_running_loop().time() - (time.monotonic() - begins)
 
-    trial = Trial(experiment, cell, task, target, ledger=ledger, listener=_Relay(stage.tell), begin=begin)
-    reason = played(partial(lag.around, trial.main), trial.requests, "real")
+    trial = Trial(experiment, cell, task, target, ledger=ledger, listener=_Relay(stage.tell), begin=begin, lag=lag)
+    reason = played(partial(lag.around, trial.main), trial.requests, experiment)
     group.tell()
     return Ended(reason, lag.late)
 

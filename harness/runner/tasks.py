@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from harness import clock
 from harness.config import Cell, Experiment
@@ -85,22 +85,21 @@ class Here:
         target = self._targets.of(cell)
         guard = Guard(self._keep, target.ended)
         real = experiment.clock == "real"
-        keep = guard.keep if real else self._keep
+        keep, lag = (guard.keep, self.lag) if real else (self._keep, None)
         ledger = Ledger(task, self._recorded, keep, replays=not real)
-        trial = Trial(experiment, cell, task, target, ledger=ledger, listener=self._listener)
+        trial = Trial(experiment, cell, task, target, ledger=ledger, listener=self._listener, lag=lag)
         main = trial.main
         if real:
             guarded = partial(guard.around, trial.main)
             main = partial(self.lag.around, partial(ticking, guarded, self._listener.idle))
-        return played(main, trial.requests, experiment.clock)
+        return played(main, trial.requests, experiment)
 
 
-def played(
-    main: Callable[[], Coroutine[Any, Any, None]], requests: int, clock_name: Literal["virtual", "real"]
-) -> str | None:
+def played(main: Callable[[], Coroutine[Any, Any, None]], requests: int, experiment: Experiment) -> str | None:
     """Play one trial of one cell, of so many requests; the reason when it could not be played to its end."""
+    loop = experiment.settings.event_loop
     try:
-        clock.run(main, clock=clock_name, livelock_limit=LIVELOCK_LIMIT + ITERATIONS * requests)
+        clock.run(main, clock=experiment.clock, event_loop=loop, livelock_limit=LIVELOCK_LIMIT + ITERATIONS * requests)
     except (UserError, TooManyFailuresError):
         raise
     except Exception as error:

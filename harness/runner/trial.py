@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.attempts import Play
@@ -12,8 +13,9 @@ from harness.config import Cell, Experiment
 from harness.engines import Task
 from harness.foresight import foreseeable, with_foresight
 from harness.openai_adapter import Endpoint, open_client
-from harness.records import Outcome, Request
+from harness.records import Outcome, Request, rounded
 from harness.runner.dispatch import gather, window
+from harness.runner.lag import LoopLag
 from harness.runner.listener import Listener
 from harness.runner.paced import paced
 from harness.runner.recorded import Key, Recorded
@@ -104,8 +106,12 @@ class Trial:
         ledger: Ledger,
         listener: Listener,
         begin: Callable[[], Awaitable[float]] = _now,
+        lag: LoopLag | None = None,
     ) -> None:
-        """`begin` is awaited when all is prepared, and gives the instant from which the loop's time is counted."""
+        """`begin` is awaited when all is prepared, and gives the instant from which the loop's time is counted.
+
+        `lag` samples how late the loop is, where it can be.
+        """
         self._experiment = experiment
         self._cell = cell
         self._task = task
@@ -123,6 +129,7 @@ class Trial:
         own = settings.kind == "mock" and settings.base_url is None
         self._foreseeable = own and foreseeable(cell.profile)
         self._begin = begin
+        self._lag = lag
         self._origin: float | None = None
         self.requests = len(task.numbers(len(cell.workload)))
 
@@ -185,7 +192,7 @@ class Trial:
                 client = open_client(
                     endpoint,
                     max_retries=strategy.sdk_retries,
-                    max_connections=strategy.max_connections,
+                    pool=strategy.pool,
                     reuse=reuse,
                     transport=strategy.transport,
                     models=strategy.sdk_models,
@@ -241,4 +248,7 @@ class Trial:
         if self._foreseeable:
             stream = self._strategy.stream
             outcome = with_foresight(outcome, play.request, self._profile, stream=stream)
+        if self._lag is not None and self._origin is not None:
+            begin_s, end_s = self._origin + outcome.start_s, self._origin + outcome.end_s
+            outcome = replace(outcome, lag_s=rounded(self._lag.worst(begin_s, end_s)))
         self._ledger.add(outcome)

@@ -48,7 +48,8 @@ class Strategy:
     `dispatch` says how requests are released: `gather` awaits batch after batch, `window` keeps `in_flight` requests
     under way over the whole workload, `aimd` and `gradient` begin with so many and adapt the number, and `open` has no
     limit where a workload's arrivals say when. `stagger_s` spreads the first starts of a batch or a window evenly over
-    so many seconds. `max_connections` limits the client's pool, and `transport` is what the SDK sends through: its
+    so many seconds. `max_connections` limits the client's pool (auto: to as many as
+    are needed at once, all of which are kept), and `transport` is what the SDK sends through: its
     default, aiohttp, or the harness's own on asyncio. With `sdk_models` the SDK builds its models of what it sends and
     is sent, as in production; without, a measurement is spared that time. Subclasses register themselves by their
     `kind`; fields called `timeout`, `delay`, or with names that end in `_timeout`, `_delay` or `_s`, are seconds.
@@ -60,7 +61,7 @@ class Strategy:
     dispatch: Dispatch = "gather"
     in_flight: Count = 100
     stagger_s: Annotated[float, Field(ge=0)] = 0.0
-    max_connections: Count | None = None
+    max_connections: Count | Literal["auto"] | None = None
     transport: Transport = "httpx2"
     sdk_models: Flag = False
 
@@ -86,6 +87,13 @@ class Strategy:
         """Whether some attempts must not use a pooled connection."""
         return False
 
+    @property
+    def pool(self) -> dict[str, int | None]:
+        """What it changes of the limits of the SDK's pool, by their names in httpx2; None is no limit."""
+        if self.max_connections == "auto":
+            return {"max_connections": None, "max_keepalive_connections": None}
+        return {} if self.max_connections is None else {"max_connections": self.max_connections}
+
     def call_arguments(self) -> dict[str, Any]:
         """The keyword arguments of `chat.completions.create` that this strategy sets."""
         return {"stream": True} if self.stream else {}
@@ -98,7 +106,7 @@ class Strategy:
         return replace(
             self,
             in_flight=max(1, len(range(shard, self.in_flight, shards))),
-            max_connections=None if most is None else max(1, len(range(shard, most, shards))),
+            max_connections=max(1, len(range(shard, most, shards))) if isinstance(most, int) else most,
         )
 
     def scaled(self: _S, factor: float) -> _S:

@@ -28,8 +28,8 @@ class _StrategyClient(DefaultAsyncHttpxClient):
     def __init__(self, strategy: Played, **settings: Any) -> None:
         self._strategy = strategy
         self._memory = strategy.memory()
-        if strategy.max_connections is not None:
-            settings.setdefault("limits", httpx2.Limits(max_connections=strategy.max_connections))
+        if strategy.pool:
+            settings.setdefault("limits", httpx2.Limits(**strategy.pool))
         given = settings.get("transport") is not None or settings.get("mounts")
         if strategy.needs_fresh_connections and given:
             raise UserError(

@@ -133,7 +133,7 @@ def test_waiting_for_the_pool_is_the_clients_own_time(transport):
 
         async with serving(app) as port:
             endpoint = Endpoint(f"http://127.0.0.1:{port}/v1", "k", "m", is_mock=True)
-            async with open_client(endpoint, max_retries=0, max_connections=1, transport=transport) as client:
+            async with open_client(endpoint, max_retries=0, pool={"max_connections": 1}, transport=transport) as client:
                 return list(await asyncio.gather(one("0"), one("1")))
 
     attempts = sorted(clock.run(main, clock="real"), key=lambda attempt: attempt.written_s)

@@ -7,7 +7,7 @@ import pytest
 from harness.analysis import finish, frames
 from harness.records import Attempt
 from harness.report import write_report
-from harness.report.tables import wire_rows
+from harness.report.tables import WIRE, wire_rows
 from harness.storage import RunFolder
 from tests.folders import made, manifest, outcome
 
@@ -20,9 +20,10 @@ def told(path: Path, own_s: float) -> RunFolder:
     for request in range(100):
         end = own_s + 1
         attempt = Attempt(
-            1, "first", "ok", send_s=0.0, end_s=end, first_content_s=end, connected_s=0.0, written_s=own_s
-        )
-        folder.append(outcome("a", 0, 0, request, 0.0, end, attempts=(attempt,)))
+            1, "first", "ok", send_s=0.0, end_s=end, admitted_s=own_s / 4, connected_s=own_s / 2, written_s=own_s,
+            first_content_s=end,
+        )  # fmt: skip
+        folder.append(outcome("a", 0, 0, request, 0.0, end, attempts=(attempt,), lag_s=request / 1000))
     folder.close()
     finish(folder)
     return folder
@@ -33,6 +34,8 @@ def test_the_summary_has_both(tmp_path: Path):
     (cell,) = told(tmp_path / "run", 0.05).summary()["cells"]
     assert cell["wire"]["client_s"] == {"p50": 0.05, "p99": 0.05, "max": 0.05}
     assert cell["wire"]["ttft_s"]["p99"] == 1.0
+    assert cell["wire"]["pool_s"]["p50"] == cell["wire"]["connect_s"]["p50"] == 0.0125
+    assert cell["wire"]["lag_s"]["max"] == 0.099
     assert cell["ttft_s"]["p50"] == pytest.approx(1.05)
 
 
@@ -55,7 +58,9 @@ def test_a_client_that_takes_a_tenth_is_a_warning(tmp_path: Path, own_s, warned)
 def test_the_report_has_a_table_of_it(tmp_path: Path):
     """Only where it was told: virtual time has none."""
     folder = told(tmp_path / "run", 0.05)
-    assert wire_rows(folder.summary())[0] == ("a", "0.050", "0.050", "1.050", "1.000", "1.050", "1.000")
+    (row,) = wire_rows(folder.summary())
+    assert row == ("a", "0.050", "0.050", "0.013", "0.013", "0.098", "1.050", "1.000", "1.050", "1.000")
+    assert len(row) == len(WIRE)
     for page in ("report.md", "index.html"):
         write_report(folder, tmp_path / "out")
         assert "On the wire, and in the client" in (tmp_path / "out" / page).read_text()

@@ -44,7 +44,7 @@ async def raced(base_url: str, requests: int, in_flight: int, cancelled: float, 
     memory = memory_of(strategy_)
     endpoint = Endpoint(base_url, "k", "m", is_mock=True, time_scale=factor)
     # The pool is no larger than it must be: a lost place would soon show.
-    async with open_client(endpoint, max_retries=0, max_connections=3 * in_flight) as client:
+    async with open_client(endpoint, max_retries=0, pool={"max_connections": 3 * in_flight}) as client:
         room = asyncio.Semaphore(in_flight)
 
         async def one(number: int) -> None:

@@ -35,6 +35,7 @@ _BOOLEAN = ("true", "false")
 VALUES: Mapping[str, tuple[str, ...]] = {
     "clock": ("virtual", "real"),
     "network": ("direct", "memory"),
+    "event_loop": ("auto", "asyncio", "uvloop"),
     "engine": ("auto", "local", "processes", "ray", "dask"),
     "shards": ("auto",),
     "trials": ("auto",),
