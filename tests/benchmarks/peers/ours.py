@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+import pandas as pd
+
 from tests.benchmarks.peers.load import TOKENS, Load, Reading, quantile
 
 #: The call of the SDK is what is compared: its retries would only be seen where something failed.
@@ -48,16 +50,13 @@ class Harness:
     def read(self, out: Path) -> Reading:
         """What its summary says."""
         (cell,) = json.loads((out / "summary.json").read_text())["cells"]
-        assert cell["failed"] == 0, cell["failures"]
-        latencies = [
-            line["end_s"] - line["start_s"]
-            for line in map(json.loads, (out / "records.jsonl").read_text().splitlines())
-        ]
+        assert cell["failed"] == 0, f"{cell['failed']} requests failed: {cell['failures']}"
+        requests = pd.read_parquet(out / "requests.parquet", columns=["latency_s"])
         wire = cell.get("wire", {}).get("ttft_s", {})
         return Reading(
             answered=cell["requests"] - cell["failed"],
             requests_per_s=cell["requests"] / cell["total_s"]["mean"],
-            latency_mean_s=sum(latencies) / len(latencies),
+            latency_mean_s=float(requests["latency_s"].mean()),
             ttft_p50_s=cell["ttft_s"]["p50"],
             ttft_p99_s=cell["ttft_s"]["p99"],
             wire_p50_s=wire.get("p50"),
@@ -118,5 +117,6 @@ HARNESSES = (
     Harness("this harness, httpx2", ("strategy.transport=httpx2",)),
     Harness("this harness, aiohttp", ("strategy.transport=aiohttp",)),
     Harness("this harness, asyncio", ("strategy.transport=asyncio",)),
+    Harness("this harness, asyncio, processes", ("strategy.transport=asyncio", "engine=processes")),
 )
 FLOORS = (RawSdk("httpx2"), RawSdk("aiohttp"))

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.benchmarks.peers.load import LOADS, Load, Reading
@@ -71,10 +72,9 @@ def test_guidellm_is_read(tmp_path: Path):
 
 
 def test_the_harness_is_read(tmp_path: Path):
-    """From its summary, and from its records what the summary lacks: the mean of whole answers."""
+    """From its summary, and from its tables what the summary lacks: the mean of whole answers."""
     (tmp_path / "summary.json").write_text(json.dumps(SUMMARY))
-    lines = [{"start_s": 0.0, "end_s": 1.0}, {"start_s": 1.0, "end_s": 4.0}]
-    (tmp_path / "records.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    pd.DataFrame({"request": [0, 1], "latency_s": [1.0, 3.0]}).to_parquet(tmp_path / "requests.parquet")
     found = Harness("h", ()).read(tmp_path)
     assert found == Reading(2, 0.5, 2.0, 0.6, 0.7, wire_p50_s=0.51, wire_p99_s=0.52)
     assert found.in_flight == 1.0
