@@ -17,7 +17,7 @@ from harness.cli.preview import preview, text
 from harness.config import Experiment, combinations, compose
 from harness.engines import Engine
 from harness.errors import DiskError, UserError, has_no_room, unwritten
-from harness.runner import RunResult, check_target, cluster_of, run_until_precise
+from harness.runner import RunResult, check_open_files, check_target, cluster_of, run_until_precise
 from harness.runner.budget import check
 from harness.runner.folder import open_folder
 from harness.runner.manifest import now
@@ -77,6 +77,7 @@ def play(experiment: Experiment, *, quiet: bool = False, export: str | None = No
         return _ask(question)
 
     check(experiment, confirm=confirm if sys.stdin.isatty() and sys.stderr.isatty() else None)
+    check_open_files(experiment)
     check_target(experiment)
     with cluster_of(experiment, tell) as cluster:
         folder = open_folder(experiment)

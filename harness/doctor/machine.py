@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import engines
 from harness.doctor.base import Finding
 
-#: Requests in flight of the packaged workloads, each with a copy; and files that are open besides.
+#: Requests in flight of the packaged workloads, each with a copy; and files that are open besides, as a run has it.
 IN_FLIGHT, SPARE = 100, 64
 MEGABYTE = 1024**2
 #: Free megabytes below which a run fills the disk, and below which it should not begin.
@@ -34,13 +34,10 @@ def judge_cores(count: int) -> Finding:
 
 
 def open_files() -> Finding:
-    """How many connections one process can have."""
-    try:
-        import resource
-    except ImportError:
-        return Finding("open files", "ok", "not limited on this system")
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return judge_open_files(None if soft == resource.RLIM_INFINITY else soft)
+    """How many connections one process can have: a run raises its limit by itself as far as it may."""
+    from harness.runner.open_files import allowed
+
+    return judge_open_files(allowed())
 
 
 def judge_open_files(limit: int | None) -> Finding:

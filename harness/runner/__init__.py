@@ -3,6 +3,7 @@
 from harness.runner.core import cluster_of, run, workers
 from harness.runner.folder import open_folder
 from harness.runner.listener import Listener, Silent
+from harness.runner.open_files import check_open_files
 from harness.runner.precision import run_until_precise
 from harness.runner.result import RunResult
 from harness.runner.targets import check_target
@@ -11,6 +12,7 @@ __all__ = [
     "Listener",
     "RunResult",
     "Silent",
+    "check_open_files",
     "check_target",
     "cluster_of",
     "open_folder",

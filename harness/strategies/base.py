@@ -78,6 +78,11 @@ class Strategy:
         raise NotImplementedError
 
     @property
+    def hedges(self) -> int:
+        """How many copies an attempt can have at most."""
+        return 0
+
+    @property
     def sdk_retries(self) -> int:
         """How often the SDK itself is told to retry."""
         return 0

@@ -108,11 +108,6 @@ class Played(Strategy):
         return False
 
     @property
-    def hedges(self) -> int:
-        """How many copies an attempt can have at most."""
-        return 0
-
-    @property
     def hedge_budgets(self) -> tuple[Budget, ...]:
         """What limits copies."""
         return ()
