@@ -244,5 +244,7 @@ class Experiment:
             trials += f" and more until each {wanted.metric} is known within {wanted.within:.3g} of it"
         server = "the mock" if settings.target.kind == "mock" else settings.target.base_url or "the OpenAI API"
         words = list(dict.fromkeys(cell.workload.words for cell in self.cells))
-        asked = words[0] if len(words) == 1 else f"{words[0]} or {words[-1]},"
+        sizes = sorted({len(cell.workload) for cell in self.cells})
+        many = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+        asked = words[0] if len(words) == 1 else f"{many} requests in {len(words)} schedules"
         return f"{cells} x {trials} x {asked}, {self.clock} clock, against {server}"

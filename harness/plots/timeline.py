@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.judged import judged
+from harness.analysis.judged import is_open, judged
 from harness.plots.base import Chart, Data, log_seconds, seconds
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class Panel:
         """Seconds until the last request ended."""
         return float(self.ends.max())
 
+    @property
+    def slowest_s(self) -> float:
+        """Seconds from the first attempt of the slowest request to its end."""
+        return float((self.ends - self.parts.groupby("request")["from_s"].min()).max())
+
 
 class Timeline(Chart):
     """The same batch under the reference and under the quickest cell that answers as much: a bar per request."""
@@ -66,6 +71,7 @@ class Timeline(Chart):
         """A panel for the reference, or the first cell there is, and one for the quickest."""
         patience = patience_s(data)
         self.panels = [_panel(data.timelines, *key, patience=patience) for key in _pair(data)]
+        self.open = all(map(is_open, data.cells))
         if len(self.panels) == 1:
             self.size = (8.0, 4.4)  # type: ignore[misc]  # as tall as its panels
 
@@ -73,6 +79,9 @@ class Timeline(Chart):
     def title(self) -> str:
         """How soon most requests of the batch end, and how long it waits for the others."""
         first, *others = self.panels
+        if self.open:
+            slowest = (f"{seconds(one.slowest_s)} with {one.cell}" for one in self.panels)
+            return f"Of {len(first.ends)} requests as they came the slowest took {', '.join(slowest)}"
         count = len(first.ends)
         most = math.ceil(0.9 * count)
         early = seconds(float(first.ends.iloc[most - 1]))
@@ -99,12 +108,13 @@ class Timeline(Chart):
         start = min(float(one.parts["to_s"].min()) for one in self.panels) / 2 if log else 0.0
         for ax, one in zip(axes, self.panels, strict=True):
             _draw(ax, one, start)
-            ax.set_title(f"{one.cell}: {seconds(one.makespan_s)}")
+            ax.set_title(one.cell if self.open else f"{one.cell}: {seconds(one.makespan_s)}")
         if log:
             axes[-1].set_xscale("log")
             log_seconds(axes[-1].xaxis)
         axes[-1].set_xlim(start, (ends[-1] or 1.0) * (1.15 if log else 1.02))
-        axes[-1].set_xlabel(f"time since the batch was released, s{' (log)' if log else ''}")
+        began = "first request came" if self.open else "batch was released"
+        axes[-1].set_xlabel(f"time since the {began}, s{' (log)' if log else ''}")
         seen = {part for one in self.panels for part in one.parts["part"]}
         handles: list[Any] = [
             Patch(facecolor=colour, label=text) for part, (text, colour) in PARTS.items() if part in seen
@@ -225,6 +235,7 @@ def _sound(cells: Sequence[dict[str, Any]], first: str) -> list[dict[str, Any]]:
         for c in cells
         if c is not base
         and c["profile"] == base["profile"]
+        and c["axes"].get("rate") == base["axes"].get("rate")
         and c["batch_size"] == base["batch_size"]
         and c["failed"] / c["requests"] <= base["failed"] / base["requests"] + 0.001
     ]

@@ -27,11 +27,20 @@ def what_users_see(cells: Sequence[Cell]) -> str:
 
 
 def _of_server(one: Quickest, cells: Mapping[str, Cell], *, several: bool) -> str:
-    where = ",".join(f"{axis}={value}" for axis, value in one.server.items())
+    where = ",".join(f"{axis}={value}" for axis, value in one.server.items()) if several else ""
     base = next((ratio for ratio in one.ratios if ratio.is_reference), None)
-    named = [_slow(cells[base.cell]), f"{_p99(cells[one.cell])} with {one.cell}"] if base else [_slow(cells[one.cell])]
-    text = " and ".join(named) + (_than(base) if base else "")
-    return f"{where}: {text}" if several else text
+    best = cells[one.cell]
+    if base is None:
+        text = _slow(best, where)
+    else:
+        text = f"{_slow(cells[base.cell], where)} and {_p99(best)} with {_name(best, where)}{_than(base)}"
+    return f"with {where} {text}" if several else text
+
+
+def _name(cell: Cell, where: str) -> str:
+    """Of a cell, without what the sentence has said already."""
+    said = where.split(",")
+    return ",".join(part for part in str(cell["cell"]).split(",") if part not in said) or str(cell["cell"])
 
 
 def _than(base: Ratio) -> str:
@@ -40,9 +49,9 @@ def _than(base: Ratio) -> str:
     return f", {base.factor:.1f} times{known} less on average{doubt}"
 
 
-def _slow(cell: Cell) -> str:
+def _slow(cell: Cell, where: str = "") -> str:
     fails = f" (of which {cell['failed'] / cell['requests']:.1%} fail)" if cell["failed"] else ""
-    return f"one request in a hundred takes more than {_p99(cell)} with {cell['cell']}{fails}"
+    return f"one request in a hundred takes more than {_p99(cell)} with {_name(cell, where)}{fails}"
 
 
 def _p99(cell: Cell) -> str:
