@@ -19,11 +19,15 @@ def what_users_see(cells: Sequence[Cell]) -> str:
     """How slow the slow requests are, with the reference and with the cell whose mean latency is least."""
     found = quickest(cells)
     if not found:
-        return f"{'; '.join(_slow(cell) for cell in cells[:3])}{_more(len(cells) - 3)}."
+        return _sentence(f"{'; '.join(_slow(cell) for cell in cells[:3])}{_more(len(cells) - 3)}")
     by_name = {cell["cell"]: cell for cell in cells}
     shown = found if len(found) <= _MOST else [found[0], found[-1]]
     several = len(found) > 1
-    return f"{'; '.join(_of_server(one, by_name, several=several) for one in shown)}."
+    return _sentence("; ".join(_of_server(one, by_name, several=several) for one in shown))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _of_server(one: Quickest, cells: Mapping[str, Cell], *, several: bool) -> str:
@@ -51,11 +55,17 @@ def _than(base: Ratio) -> str:
 
 def _slow(cell: Cell, where: str = "") -> str:
     fails = f" (of which {cell['failed'] / cell['requests']:.1%} fail)" if cell["failed"] else ""
-    return f"one request in a hundred takes more than {_p99(cell)} with {_name(cell, where)}{fails}"
+    rare = "one request in a hundred takes more than" if _many(cell) else "the slowest request takes"
+    return f"{rare} {_p99(cell)} with {_name(cell, where)}{fails}"
 
 
 def _p99(cell: Cell) -> str:
-    return seconds(float(cell["latency_s"]["p99"]))
+    """Of what is rarer than one request nothing is known."""
+    return seconds(float(cell["latency_s"]["p99" if _many(cell) else "max"]))
+
+
+def _many(cell: Cell) -> bool:
+    return int(cell["requests"]) >= 100
 
 
 def _more(cells: int) -> str:

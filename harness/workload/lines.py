@@ -30,7 +30,7 @@ class Line:
 
 
 class Lines:
-    """What is known of each line of a file without holding it: some 40 bytes a line.
+    """What is known of each line of a file without holding it: 48 bytes a line.
 
     Lines are read by their place, so that processes which share the open file do not disturb each other.
     """

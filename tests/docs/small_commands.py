@@ -44,6 +44,9 @@ def _runs_alone(word: str) -> bool:
 def _small_run(words: Sequence[str], api: str) -> list[str]:
     given = {key: value for key, _, value in (word.partition("=") for word in words)}
     changes: dict[str, object] = {"workload.batches": 1, "workload.batch_size": REQUESTS}
+    if "workload.duration_s" in given or "kind: trace" in given.get("workload.arrivals", ""):
+        # They say themselves how many requests there are.
+        changes = {}
     if given.get("trials") == "auto":
         changes["precision.max_trials"] = MORE_TRIALS
     else:
