@@ -35,9 +35,10 @@ class MockApp:
     counted per request within `X-Harness-Scope`, and `X-Harness-Seed` overrides `seed` for the draws.
     """
 
-    def __init__(self, profile: Profile, seed: int = 0) -> None:
+    def __init__(self, profile: Profile, seed: int = 0, *, keep: int = 100_000) -> None:
+        """Its log keeps so many lines."""
         self.seed = seed
-        self.log = TruthLog()
+        self.log = TruthLog(keep)
         #: What a new profile must pass, by raising UserError: servers add what they cannot do.
         self.checks: list[Callable[[Profile], None]] = []
         self._attempts = Attempts(profile, seed, self.log)

@@ -20,6 +20,9 @@ from harness.runner.preflight import check_reachable, server_timing
 #: The mock asks for no key; the SDK wants one all the same.
 MOCK_KEY = "mock"
 
+#: Lines that the log of a mock in virtual time keeps: nobody asks for them, and each takes a kilobyte.
+LOG_LINES = 1_000
+
 
 class Target(Protocol):
     """Opens an endpoint for one trial of one cell."""
@@ -47,7 +50,7 @@ class EmbeddedMock:
     @asynccontextmanager
     async def endpoint(self, *, seed: int, scope: str) -> AsyncIterator[Endpoint]:
         """A fresh application, so that a trial depends on nothing that ran before it."""
-        app = MockApp(self.profile, seed=seed)
+        app = MockApp(self.profile, seed=seed, keep=LOG_LINES)
         endpoint = Endpoint(
             base_url="http://127.0.0.1/v1",
             api_key=MOCK_KEY,

@@ -10,7 +10,7 @@ import pytest
 
 from harness.attempts import Play
 from harness.records import Request
-from harness.runner import Silent
+from harness.runner import Silent, targets
 from harness.runner.packed import GROUP, Packed
 from harness.runner.recorded import Recorded
 from harness.runner.tasks import play_task
@@ -45,6 +45,34 @@ def test_only_what_is_under_way_is_held(play, dispatch):
     assert (result.exit_code, len(outcomes(folder))) == (0, 300)
     assert 0 < counts.most[Play] <= 10
     assert counts.most[Request] <= 10
+
+
+class Held(Silent):
+    """Notes what Python holds after some of the requests."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.bytes: list[int] = []
+        self._numbers, self._ended = numbers, 0
+
+    def finished(self, outcome) -> None:
+        self._ended += 1
+        if self._ended in self._numbers:
+            gc.collect()
+            self.bytes.append(tracemalloc.get_traced_memory()[0])
+
+
+@pytest.mark.parametrize("dispatch", [WINDOW, BATCHES])
+def test_memory_does_not_grow_with_the_requests(play, dispatch, monkeypatch):
+    """Client and mock together hold a few hundred bytes for a request that has ended: that there was one."""
+    monkeypatch.setattr(targets, "LOG_LINES", 50)
+    held = Held(150, 450)
+    tracemalloc.start()
+    try:
+        play(*dispatch, "workload.batches=91", name=None, listener=held)
+    finally:
+        tracemalloc.stop()
+    assert len(held.bytes) == 2
+    assert held.bytes[1] - held.bytes[0] < 500 * 300
 
 
 def test_a_task_is_handed_over_in_few_bytes(small):
