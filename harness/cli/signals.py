@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,15 +41,25 @@ class Ending:
         on_ctrl_c = signal.getsignal(signal.SIGINT)
         if callable(on_ctrl_c):
             on_ctrl_c(signal.SIGINT, frame)
+            return
+        # Background jobs ignore Ctrl-C, and end all the same: between two steps of a loop, where there is one, for
+        # whatever task was at work would be blamed.
+        asyncio = sys.modules.get("asyncio")
+        loop = asyncio._get_running_loop() if asyncio is not None else None
+        if loop is None:
+            _interrupt()
         else:
-            # Background jobs ignore Ctrl-C, and end all the same.
-            raise KeyboardInterrupt
+            loop.call_soon_threadsafe(_interrupt)
 
     def _leave_terminal(self) -> None:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in self._terminals:
             os.dup2(nowhere, descriptor)
         os.close(nowhere)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 @contextmanager
