@@ -75,6 +75,8 @@ class Llm(BaseModel):
             return self
         if strategy.dispatch not in {"gather", "window"}:
             raise ValueError(f"dispatch={strategy.dispatch} is for measurements: Llm knows gather and window")
+        if strategy.stagger_s:
+            raise ValueError("stagger_s is for measurements: Llm releases a batch at once")
         if "max_retries" in self.model_fields_set:
             raise ValueError(f"max_retries has no effect: strategy '{strategy.name}' has its own")
         if "batch_size" in self.model_fields_set and strategy.dispatch == "window":

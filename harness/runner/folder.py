@@ -76,4 +76,6 @@ def _files_that_differ(before: dict[str, Any], after: dict[str, Any]) -> set[str
     changed = set()
     if names != [(cell["strategy"], cell["profile"]) for cell in after["cells"]]:
         changed.add("matrix")
+    if before.get("files", {}) != after.get("files", {}):
+        changed.add("what is in the files of the workload")
     return changed | ({"profiles"} if known != after["profiles"] else set())

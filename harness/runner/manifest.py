@@ -43,6 +43,7 @@ def manifest(experiment: Experiment) -> dict[str, Any]:
         "host": {"name": platform.node(), "system": platform.platform(), "machine": platform.machine()},
         "failed_cells": {},
         "reference": experiment.reference,
+        **({"files": files} if (files := experiment.settings.workload.files) else {}),
         "profiles": _profiles(experiment),
         "cells": [_about(cell, experiment) for cell in experiment.cells],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any
@@ -99,6 +100,12 @@ class Workload:
         return f"{self.name} requests" if self.arrivals is None else self.name
 
     @property
+    def files(self) -> dict[str, str]:
+        """Digests of what the files hold that it reads, by what they are for; empty where it reads none."""
+        found = {"file": self.file, "arrivals": self.arrivals.file if isinstance(self.arrivals, Replay) else None}
+        return {use: _digest(name) for use, name in found.items() if name is not None}
+
+    @property
     def lines(self) -> Lines | None:
         """The file of one's own requests, if there is one. Raises UserError that names file and line."""
         return None if self.file is None else lines_in(self.file)
@@ -162,6 +169,11 @@ class Workload:
             return len(self.prompt) * len(self)
         rounds, rest = divmod(len(self), len(lines))
         return rounds * sum(lines.letters) + sum(lines.letters[:rest])
+
+
+def _digest(name: str) -> str:
+    with open(name, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
 
 class _Maker:

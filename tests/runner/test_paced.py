@@ -142,3 +142,42 @@ def test_warm_up_requests_count_in_the_budget():
     cold, warm = (compose(None, [*OPEN, *words, f"workload.warmup={count}"]) for count in (0, 3))
     assert (cold.http_attempts_at_most(), cold.tokens_at_most()) == (20, 80)
     assert (warm.http_attempts_at_most(), warm.tokens_at_most()) == (23, 83)
+
+
+def test_a_run_is_not_resumed_with_other_requests(tmp_path, small):
+    """What was in the file is known by a digest; its text is nowhere in the run folder."""
+    from harness.errors import UserError
+
+    file = tmp_path / "my.jsonl"
+    file.write_text('{"prompt": "a secret matter"}\n' * 10)
+    words = ["strategy=restart_2", "trials=1", f"workload.file='{file}'", f"out={tmp_path / 'run'}"]
+    experiment = small(*words, name=None)
+    folder = open_folder(experiment)
+    assert run(experiment, folder).exit_code == 0
+    assert len(outcomes(folder)) == 10
+    assert not any(b"secret" in path.read_bytes() for path in folder.path.rglob("*") if path.is_file())
+    open_folder(small(*words, "resume=true", name=None))
+    file.write_text('{"prompt": "something else"}\n' * 10)
+    with pytest.raises(UserError, match="what is in the files of the workload"):
+        open_folder(small(*words, "resume=true", name=None))
+
+
+def test_the_mock_keeps_to_the_lengths_that_are_expected(play, tmp_path):
+    """Each answer has as many tokens as its line says."""
+    file = tmp_path / "my.jsonl"
+    file.write_text('{"prompt": "x", "output_tokens": 3}\n{"prompt": "x", "output_tokens": 7, "max_tokens": 5}\n')
+    words = ["strategy=restart_2", "trials=1", f"workload.file='{file}'", "workload.repeat=true"]
+    _, folder = play(*words, name=None)
+    assert [one.tokens for one in by_request(folder)] == [3, 5] * 5
+
+
+@pytest.mark.slow
+def test_in_real_time_requests_are_not_released_before_they_are_due(play):
+    """Over real sockets, on one process and on two: each begins at its instant or soon after, and its time counts."""
+    for engine in ("local", "processes"):
+        words = [*OPEN, "workload.arrivals.rate=20", "strategy=restart_2", "clock=real", "time_scale=0.2"]
+        result, folder = play(*words, f"engine={engine}", "workload.warmup=4", name=None, out=engine)
+        found = by_request(folder)
+        assert (result.exit_code, len(found)) == (0, 10)
+        for one in found:
+            assert one.start_s <= one.begun_s <= one.attempts[0].send_s <= one.end_s
