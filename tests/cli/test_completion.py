@@ -60,7 +60,10 @@ def texts(words: list[str], names: Known) -> list[str]:
         (["run", "matrix.dis"], ["matrix.dispatch="]),
         (["run", "matrix.strategy=hedge_p"], []),
         (["run", "matrix.strategy=[hedge_p"], ["matrix.strategy=[hedge_p95"]),
-        (["run", "matrix.dispatch="], [f"matrix.dispatch=[{one}" for one in ("gather", "window", "aimd", "gradient")]),
+        (
+            ["run", "matrix.dispatch="],
+            [f"matrix.dispatch=[{one}" for one in ("gather", "window", "aimd", "gradient", "open")],
+        ),
         (["run", "matrix.stream=[true,"], ["matrix.stream=[true,false"]),
         (["run", "matrix.fault=[n"], ["matrix.fault=[none"]),
         (["run", "matrix.strategy=[article_10]"], []),
