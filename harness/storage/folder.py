@@ -119,8 +119,10 @@ class RunFolder:
         self._replace(MANIFEST, _pretty(manifest))
 
     def update_manifest(self, **changes: Any) -> None:
-        """Change some of it, in one step."""
-        self.write_manifest(self.manifest() | changes)
+        """Change some of it, in one step. Raises DiskError, where the folder is gone too."""
+        with writing(self.path / MANIFEST):
+            before = self.manifest()
+        self.write_manifest(before | changes)
 
     def manifest(self) -> dict[str, Any]:
         """Where the run came from. Raises UserError when the file is damaged."""
