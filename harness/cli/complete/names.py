@@ -21,6 +21,7 @@ COMMON = (
     "in_flight",
     "stagger_s",
     "max_connections",
+    "sdk_models",
     "transport",
     "headers_timeout",
     "backoff",
@@ -46,6 +47,8 @@ VALUES: Mapping[str, tuple[str, ...]] = {
 #: The same for settings of a strategy, behind `strategy.` and as axes.
 STRATEGY_VALUES: Mapping[str, tuple[str, ...]] = {
     "stream": _BOOLEAN,
+    "sdk_models": _BOOLEAN,
+    "max_connections": ("auto",),
     "patient": _BOOLEAN,
     "fresh_connection": _BOOLEAN,
     "dispatch": ("gather", "window", "aimd", "gradient", "open"),
