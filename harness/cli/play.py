@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from typing import Any
 
 from harness.analysis import finish
+from harness.cli.launch import Ended, launch, split
 from harness.cli.next import next_step, resume
 from harness.cli.output import columns, say, say_json, tell, width
 from harness.cli.preview import STYLES as ESTIMATE
@@ -48,10 +50,15 @@ def multirun(words: list[str], *, as_json: bool, export: str | None = None, dry:
     With `as_json`, the summaries are one list. An interrupt ends the whole of it.
     """
     # Every combination is composed before the first is played, so that a mistake costs nothing.
+    launcher, options, words = split(words)
     name, overrides = experiment_and_overrides(words)
     experiments = [compose(name, combination) for combination in combinations(overrides)]
     if dry:
         return preview(experiments, as_json=as_json)
+    if launcher is not None:
+        flags = [*(["--json"] if as_json else []), *([f"--export={export}"] if export else [])]
+        runs = [[*experiment.words, *flags] for experiment in experiments]
+        return _launched(launch(launcher, options, runs), as_json=as_json)
     codes, summaries = [], []
     for experiment in experiments:
         code, summary = play(experiment, quiet=as_json, export=export)
@@ -59,6 +66,21 @@ def multirun(words: list[str], *, as_json: bool, export: str | None = None, dry:
         summaries += [] if summary is None else [summary]
         if code == 130:
             break
+    if as_json:
+        say_json(summaries)
+    return max(codes)
+
+
+def _launched(runs: Iterable[Ended], *, as_json: bool) -> int:
+    """Show what each run said when it has ended; the worst exit code."""
+    codes, summaries = [], []
+    for ended in runs:
+        tell(ended.err.rstrip())
+        if as_json and ended.out:
+            summaries.append(json.loads(ended.out))
+        elif ended.out:
+            say(ended.out.rstrip())
+        codes.append(ended.code)
     if as_json:
         say_json(summaries)
     return max(codes)

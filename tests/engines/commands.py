@@ -50,7 +50,7 @@ def harness(*words: str, cwd: Path, env: dict[str, str] | None = None, program: 
     )
 
 
-def finished(process: subprocess.Popen[str], limit_s: float = 240) -> tuple[int, str, str]:
+def finished(process: subprocess.Popen[str], limit_s: float = 400) -> tuple[int, str, str]:
     """The exit code, and what was said, when a process has ended."""
     try:
         out, err = process.communicate(timeout=limit_s)
