@@ -37,6 +37,10 @@ class DiskError(UserError):
     exit_code = 5
 
 
+class GoneError(DiskError):
+    """What was written to has been removed, and what was finished with it."""
+
+
 #: What a disk says that has no room.
 _FULL = {
     errno.ENOSPC: "no space left",
@@ -56,7 +60,7 @@ def unwritten(path: str | Path, error: OSError) -> DiskError:
     if reason is not None:
         return DiskError(f"{reason}, while writing {path}; what was finished is kept: make room")
     if isinstance(error, FileNotFoundError):
-        return DiskError(f"{path} cannot be written: its folder is gone")
+        return GoneError(f"{path} cannot be written: its folder is gone")
     return DiskError(f"cannot write {path} ({error.strerror or error}); what was finished is kept")
 
 

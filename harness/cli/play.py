@@ -18,7 +18,7 @@ from harness.cli.preview import STYLES as ESTIMATE
 from harness.cli.preview import preview, text
 from harness.config import Experiment, combinations, compose
 from harness.engines import Engine
-from harness.errors import DiskError, UserError, has_no_room, unwritten
+from harness.errors import DiskError, GoneError, UserError, has_no_room, unwritten
 from harness.runner import RunResult, check_open_files, check_target, cluster_of, run_until_precise
 from harness.runner.budget import check
 from harness.runner.folder import open_folder
@@ -115,6 +115,8 @@ def _continued(experiment: Experiment, folder: RunFolder) -> Iterator[None]:
     advice = f"continue with: {resume(experiment.words, folder.path)}"
     try:
         yield
+    except GoneError:
+        raise
     except DiskError as error:
         raise DiskError(f"{error}\n{advice}") from None
     except OSError as error:

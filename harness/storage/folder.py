@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import yaml
 
-from harness.errors import DiskError, UserError, has_no_room, unwritten, writing
+from harness.errors import GoneError, UserError, has_no_room, unwritten, writing
 from harness.progress import Progress, nobody
 from harness.records import SCHEMA_VERSION, Outcome
 from harness.storage.parts import RECORDS, Parts
@@ -154,7 +154,7 @@ class RunFolder:
         except OSError as error:
             raise unwritten(self.path / RECORDS, error) from None
         if removed:
-            raise DiskError(f"{self.path / RECORDS} was removed while the run was writing to it; run again")
+            raise GoneError(f"{self.path / RECORDS} was removed while the run was writing to it; run again")
 
     def close(self) -> None:
         """Close the records, once what is finished has been compressed; the next one appended opens them again."""
