@@ -58,10 +58,14 @@ class Processes:
         pool = _Pool(self.workers)
         ahead: deque[tuple[Task, Future[T]]] = deque()
         left = deque(tasks)
-        deaths = 0
+        deaths, renewed = 0, False
         try:
             while left or ahead:
                 try:
+                    if renewed:
+                        # The new pool may break meanwhile, too.
+                        ahead = deque((task, pool.submit(task) if _is_lost(one) else one) for task, one in ahead)
+                        renewed = False
                     while left and len(ahead) < AHEAD * self.workers:
                         ahead.append((left[0], pool.submit(left[0])))
                         left.popleft()
@@ -72,8 +76,9 @@ class Processes:
                     deaths += 1
                     how = pool.renew()
                     if deaths > DEATHS:
-                        raise WorkerLostError(lost(ahead[0][0], deaths, how)) from None
-                    ahead = deque((task, pool.submit(task) if _is_lost(future) else future) for task, future in ahead)
+                        first = ahead[0][0] if ahead else left[0]
+                        raise WorkerLostError(lost(first, deaths, how)) from None
+                    renewed = True
                     continue
                 ahead.popleft()
                 yield result
