@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from harness.attempts import Play
+from harness.clock.turns import Turns
 from harness.records import Outcome, Request
 from harness.strategies.limiters import Limiter
 
@@ -20,12 +22,19 @@ async def gather(requests: Sequence[Request], start: Start, keep: Keep, *, limit
 
     What is cut short is kept as unfinished.
     """
-    flight = _Flight(keep)
+    flight, turns = _Flight(keep), Turns()
+
+    def begin(play: Play) -> None:
+        flight.take_off(play, flight.kept(play))
+
     # Each is begun before the first of them runs: they are wanted at one instant.
     for play in [start(request) for request in requests]:
-        flight.take_off(play, flight.kept(play))
-    flight.is_last = True
-    return await flight.landed(limit_s)
+        turns.take(partial(begin, play))
+    turns.take(flight.close)
+    try:
+        return await flight.landed(limit_s)
+    finally:
+        turns.clear()
 
 
 async def window(
@@ -33,11 +42,13 @@ async def window(
 ) -> bool:
     """Keep as many under way as the limiter says until all are done; False when `limit_s` seconds cut them short.
 
-    A request begins in the turn of the loop in which there is room for it. The room that there is at first opens bit by
-    bit over `stagger_s` seconds.
+    A request begins in the turn of the loop in which there is room for it, but in real time a few at once at most, so
+    that a thousand which find room together do not keep the loop from what comes in. The room that there is at first
+    opens bit by bit over `stagger_s` seconds.
     """
     waiting = iter(requests)
     flight = _Flight(keep)
+    turns = Turns()
     in_flight = 0
     opened: float = 1 if stagger_s else math.inf
 
@@ -53,11 +64,14 @@ async def window(
         while in_flight < min(limiter.limit, opened):
             request = next(waiting, None)
             if request is None:
-                flight.is_last = True
+                turns.take(flight.close)
                 return
             in_flight += 1
-            play = start(request)
-            flight.take_off(play, one(play))
+            turns.take(partial(begin, request))
+
+    def begin(request: Request) -> None:
+        play = start(request)
+        flight.take_off(play, one(play))
 
     def open_another() -> None:
         nonlocal opened
@@ -71,6 +85,7 @@ async def window(
     try:
         return await flight.landed(limit_s)
     finally:
+        turns.clear()
         for timer in timers:
             timer.cancel()
 
@@ -83,8 +98,7 @@ class _Flight:
         self._loop = asyncio.get_running_loop()
         self._plays: dict[asyncio.Task[Any], Play] = {}
         self._over: asyncio.Future[None] = self._loop.create_future()
-        #: Whether nothing more will take off.
-        self.is_last = False
+        self._is_closed = False
 
     def take_off(self, play: Play, run: Coroutine[Any, Any, Any]) -> None:
         """Begin a play, which `run` plays to its end."""
@@ -105,7 +119,16 @@ class _Flight:
         error = task.exception()
         if error is not None:
             self._over.set_exception(error)
-        elif self.is_last and not self._plays:
+        else:
+            self._look()
+
+    def close(self) -> None:
+        """Nothing more will take off."""
+        self._is_closed = True
+        self._look()
+
+    def _look(self) -> None:
+        if self._is_closed and not self._plays and not self._over.done():
             self._over.set_result(None)
 
     async def landed(self, limit_s: float) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import httpx2
 
+from harness.clock.turns import Turns
 from harness.openai_adapter.trace import Recording
 
 #: Seconds for which what of an answer says nothing new may lie before whoever reads it is woken.
@@ -18,11 +19,15 @@ class Exchange:
 
     A reader is woken by the headers, by an end, by an error, by whatever cannot be read here, and otherwise not before
     `PATIENCE_S` seconds: what lies in between is content like the content before, whose instant is on record already.
+    Readers go on in turns, so that a crowd of them does not keep the loop from what comes in.
     `read_s` is the longest silence before the answer fails with httpx2.ReadTimeout; None for no limit.
     """
 
-    def __init__(self, read_s: float | None, recording: Recording | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, read_s: float | None, recording: Recording | None, clock: Callable[[], float], turns: Turns
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._turns = turns
         self._clock = clock
         self._read_s = read_s
         self._recording = recording
@@ -138,6 +143,10 @@ class Exchange:
             self._waiter = None
 
     def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._turns.take(self._go_on)
+
+    def _go_on(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 
+from harness.clock.turns import Turns
 from harness.openai_adapter.http1.connection import Connection
 from harness.openai_adapter.http1.exchange import Exchange
 from harness.openai_adapter.http1.pool import Origin, Pool
@@ -30,6 +31,7 @@ class AsyncioTransport(httpx2.AsyncBaseTransport):
     def __init__(self, limits: httpx2.Limits, tls: ssl.SSLContext, *, reuse: bool = True) -> None:
         """Without `reuse` each request has a connection of its own."""
         self._pool = Pool(limits, tls, reuse=reuse)
+        self._turns: Turns | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request and return when its headers are there."""
@@ -48,7 +50,8 @@ class AsyncioTransport(httpx2.AsyncBaseTransport):
         )
         if recording is not None:
             recording.connected = clock()
-        exchange = Exchange(timeouts.get("read"), recording, clock)
+        self._turns = self._turns or Turns()
+        exchange = Exchange(timeouts.get("read"), recording, clock, self._turns)
         try:
             await connection.send(written, exchange, write_s=timeouts.get("write"))
             await exchange.wait_for_head()
