@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -58,12 +60,26 @@ def connect(address: Address, what: str) -> socket.socket:
 
 def check_grpc(address: Address, what: str) -> None:
     """Make sure that a server of gRPC listens there. Raises UserError within CONNECT_S + ANSWER_S seconds."""
-    with connect(address, what) as connection:
+    if _heard(address, what, says=_PREFACE, until=lambda answer: len(answer) >= 4)[3:4] != bytes((_SETTINGS,)):
+        raise _another(address, what)
+
+
+def check_greets(address: Address, what: str, greeting: bytes) -> None:
+    """Make sure that who listens there speaks first, with a greeting in what is said. Raises UserError as above."""
+    if greeting not in _heard(address, what, says=b"", until=lambda answer: greeting in answer):
+        raise _another(address, what)
+
+
+def _heard(address: Address, what: str, *, says: bytes, until: Callable[[bytes], bool]) -> bytes:
+    """What is answered within ANSWER_S seconds, as far as it is needed."""
+    answer, ends = b"", time.monotonic() + ANSWER_S
+    with connect(address, what) as connection, suppress(OSError):
         connection.settimeout(ANSWER_S)
-        answer = b""
-        with suppress(OSError):
-            connection.sendall(_PREFACE)
-            while len(answer) < 4 and (more := connection.recv(9)):
-                answer += more
-    if answer[3:4] != bytes((_SETTINGS,)):
-        raise UserError(f"what listens at {address} is not {what}; check the port of cluster.address")
+        connection.sendall(says)
+        while not until(answer) and time.monotonic() < ends and (more := connection.recv(1024)):
+            answer += more
+    return answer
+
+
+def _another(address: Address, what: str) -> UserError:
+    return UserError(f"what listens at {address} is not {what}; check the port of cluster.address")

@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.engines.addresses import Address, connect
+from harness.engines.addresses import Address, check_greets, connect
 from harness.engines.base import Task, WorkerLostError
 from harness.engines.clusters import AHEAD, DEATHS, IDLE_S, few, foreign, granted, lost, missing
 from harness.engines.frames import DIED, FAILED, LACKS
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: A key of the handshake with which a scheduler begins.
+GREETING = b"pickle-protocol"
 #: Seconds that a scheduler may take to answer.
 ANSWER_S = 3
 #: Seconds without a single worker, after which a run is given up.
@@ -168,7 +170,7 @@ def opened(*, most: int | None, options: Mapping[str, Any]) -> Iterator[Dask]:
     address, wanted = options.get("address"), options.get("workers")
     where = "the local Dask cluster" if address is None else f"the Dask cluster at {address}"
     if address is not None:
-        connect(Address.of(address), "a Dask scheduler").close()
+        _check_speaks(Address.of(address))
     try:
         from distributed import LocalCluster
     except ImportError:
@@ -180,9 +182,17 @@ def opened(*, most: int | None, options: Mapping[str, Any]) -> Iterator[Dask]:
             return
         size = wanted or (cores() if most is None else min(cores(), max(1, most)))
         # Threads of this process are enough, as each has a process that plays for it.
-        local = {"n_workers": 1, "threads_per_worker": size, "processes": False, "dashboard_address": None}
+        local = {"n_workers": 1, "threads_per_worker": size, "processes": False, "dashboard_address": "127.0.0.1:0"}
         with LocalCluster(**local) as cluster, cluster.get_client() as client:
             yield _engine(client, wanted, most, where)
+
+
+def _check_speaks(address: Address) -> None:
+    """Raises UserError where nobody listens, or somebody who does not begin as a scheduler does."""
+    if address.scheme in {"", "tcp://"}:
+        check_greets(address, "a Dask scheduler", GREETING)
+    else:
+        connect(address, "a Dask scheduler").close()
 
 
 def _engine(client: Client, wanted: int | None, most: int | None, where: str) -> Dask:

@@ -8,16 +8,17 @@ import threading
 import pytest
 
 from harness.config import compose
-from harness.engines.addresses import Address, check_grpc
+from harness.engines.addresses import Address, check_greets, check_grpc
 from harness.engines.clusters import few, foreign, granted
 from harness.engines.shipping import modules, staged
 from harness.errors import UserError
 
 
 class Answering:
-    """A server that answers the first thing it hears with the same words, whatever that was."""
+    """A server that answers the first thing it hears with the same words, or says them before it is asked."""
 
-    def __init__(self, words: bytes) -> None:
+    def __init__(self, words: bytes, *, asked: bool = True) -> None:
+        self._asked = asked
         self._server = socket.create_server(("127.0.0.1", 0))
         self.address = Address("", "127.0.0.1", self._server.getsockname()[1])
         threading.Thread(target=self._answer, args=(words,), daemon=True).start()
@@ -26,7 +27,8 @@ class Answering:
         with self._server:
             connection, _ = self._server.accept()
             with connection:
-                connection.recv(100)
+                if self._asked:
+                    connection.recv(100)
                 connection.sendall(words)
 
 
@@ -68,6 +70,14 @@ def test_another_service_at_an_address_is_said():
 def test_a_server_of_http_2_passes():
     """Its first frame is one of settings."""
     check_grpc(Answering(bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))).address, "a Ray cluster")
+
+
+def test_who_does_not_greet_is_said():
+    """One who speaks only when asked, and one who greets with other words."""
+    for server in (Answering(b"late"), Answering(b"SSH-2.0-x", asked=False)):
+        with pytest.raises(UserError, match=f"what listens at {server.address} is not a Dask scheduler"):
+            check_greets(server.address, "a Dask scheduler", b"hello")
+    check_greets(Answering(b"well, hello", asked=False).address, "a Dask scheduler", b"hello")
 
 
 def test_fewer_workers_than_wanted_are_said_and_taken():

@@ -152,5 +152,5 @@ def test_another_service_at_the_address_is_one_line(tmp_path):
         words = (*SMALL, "article", "engine=dask", f"cluster.address={address}", "out=out")
         code, out, err = finished(harness(*words, cwd=tmp_path))
     assert (code, out) == (2, "")
-    assert err.startswith(f"error: what listens at {address} does not answer as a Dask scheduler does")
+    assert err.startswith(f"error: what listens at {address} is not a Dask scheduler")
     assert err.count("\n") == 1
