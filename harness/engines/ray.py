@@ -15,6 +15,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.engines.addresses import Address, check_grpc
@@ -182,14 +184,16 @@ def opened(*, most: int | None, options: Mapping[str, Any]) -> Iterator[Ray]:
 
     `options["workers"]` are wanted. Raises UserError when the extra is missing, or the cluster cannot be joined.
     """
+    if find_spec("ray") is None:
+        raise UserError("engine=ray needs Ray: pip install 'llm-tail-harness[ray]'")
     _settle_environment(joins=options.get("address") is not None)
     address = options.get("address")
     if address is not None:
         check_grpc(Address.of(address), "a Ray cluster")
-    try:
-        import ray
-    except ImportError:
-        raise UserError("engine=ray needs Ray: pip install 'llm-tail-harness[ray]'") from None
+        # Before Ray is imported here as well, which takes a second or more.
+        _check(address)
+    import ray
+
     if ray.is_initialized():
         raise UserError("engine=ray cannot be used here: this process has joined a Ray cluster of its own already")
     wanted = options.get("workers")
@@ -206,7 +210,6 @@ def opened(*, most: int | None, options: Mapping[str, Any]) -> Iterator[Ray]:
             size = wanted or (cores() if most is None else min(cores(), max(1, most)))
             ray.init("local", num_cpus=size, include_dashboard=False, **quietly)
         else:
-            _check(address)
             ray.init(address, **quietly)
     try:
         free = size if address is None else int(ray.available_resources().get("CPU", 0))
@@ -231,8 +234,6 @@ def _settle_environment(*, joins: bool) -> None:
 
 def _check(address: str) -> None:
     """Make sure that the cluster lets this process in and is of its versions. Raises UserError."""
-    import ray
-
     answer = _probe(address)
     error = answer.get("error")
     if error == "token":
@@ -249,7 +250,7 @@ def _check(address: str) -> None:
         raise UserError(f"cannot join the Ray cluster at {address} ({answer['reason']}); check cluster.address")
     versions = answer["versions"]
     theirs = {"Ray": versions.get("ray_version"), "Python": versions.get("python_version")}
-    foreign(f"the Ray cluster at {address}", theirs, {"Ray": ray.__version__, "Python": platform.python_version()})
+    foreign(f"the Ray cluster at {address}", theirs, {"Ray": version("ray"), "Python": platform.python_version()})
     if answer["here"] not in answer["nodes"]:
         raise UserError(
             f"no node of the Ray cluster at {address} is on this machine ({answer['here']}), and Ray joins through "

@@ -14,7 +14,7 @@ import threading
 from typing import Any
 
 #: Seconds that the head may take to answer, once Ray is imported.
-ANSWER_S = 3.0
+ANSWER_S = 2.5
 
 
 def probe(address: str) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 
 import pytest
 
 from harness.config import compose
+from harness.engines import engine_named
 from harness.engines.addresses import Address, check_greets, check_grpc
 from harness.engines.clusters import few, foreign, granted
 from harness.engines.shipping import modules, staged
@@ -104,6 +106,17 @@ def test_what_is_sent_holds_the_code_and_the_settings():
         assert (harness / "conf" / "config.yaml").is_file()
         assert not list(harness.rglob("__pycache__"))
     assert not harness.exists()
+
+
+@pytest.mark.parametrize(("name", "library"), [("ray", "ray"), ("dask", "distributed")])
+def test_an_extra_that_is_missing_is_said_with_its_command(name, library, monkeypatch):
+    """Nothing is started."""
+    monkeypatch.setitem(sys.modules, library, None)
+    with (
+        pytest.raises(UserError, match=rf"engine={name} needs \w+: pip install 'llm-tail-harness\[{name}\]'"),
+        engine_named(name, most=1, options={}),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
