@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from harness.config import Cell, Experiment
 from harness.errors import StoppedError, UserError
@@ -173,9 +175,23 @@ def check_target(experiment: Experiment) -> None:
         key = os.environ.get("OPENAI_API_KEY", "")
         if not key:
             raise UserError("target=openai needs a key: set the environment variable OPENAI_API_KEY")
+        _check_proxy(experiment)
         check_reachable(_api_url(experiment), key)
     elif experiment.settings.target.base_url and experiment.clock == "real":
         check_reachable(experiment.settings.target.base_url, MOCK_KEY, trust_env=False)
+
+
+def _check_proxy(experiment: Experiment) -> None:
+    """Refuse the transport that would go past a proxy of the environment."""
+    url = urlsplit(_api_url(experiment))
+    proxies = getproxies()
+    named = url.scheme in proxies or "all" in proxies
+    own = any(cell.strategy.transport == "asyncio" for cell in experiment.cells)
+    if own and named and not proxy_bypass(url.hostname or ""):
+        raise UserError(
+            f"transport=asyncio goes through no proxy, and the environment names one for {url.hostname}; "
+            "use transport=httpx2 or aiohttp, or name the host in NO_PROXY"
+        )
 
 
 def _api_url(experiment: Experiment) -> str:

@@ -9,7 +9,7 @@ import pytest
 from harness.config import compose
 from harness.errors import UserError
 from harness.records import Attempt, Outcome
-from harness.runner import open_folder, run
+from harness.runner import check_target, open_folder, run
 from tests.adapter.conftest import FAULTS
 
 #: What only the one transport tells, and the name that the mock gives to an attempt of this cell.
@@ -57,3 +57,18 @@ def test_direct_calls_go_through_no_transport():
     """One line, before anything is played."""
     with pytest.raises(UserError, match="transport=asyncio needs clock=real or network=memory"):
         compose("article", ["matrix.transport=[httpx2,asyncio]"])
+
+
+def test_a_proxy_is_not_gone_past(monkeypatch):
+    """One line, before anything is sent; a host that needs none is welcome."""
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    words = ["target=openai", "target.base_url=https://api.invalid/v1", "strategy.transport=asyncio"]
+    experiment = compose(None, words)
+    with pytest.raises(UserError, match="transport=asyncio goes through no proxy"):
+        check_target(experiment)
+    monkeypatch.setenv("no_proxy", "api.invalid")
+    with pytest.raises(UserError, match="cannot reach"):
+        check_target(experiment)

@@ -317,7 +317,9 @@ def _about(section: Section, tables: Sequence[Table]) -> str:
     one = tables[0]
     versions = {name: version for table in tables for name, version in table["versions"].items()}
     versions = {"openai": one["openai"]} | versions
-    cores = f"{one['cores']} cores ({one['cpu']})"
+    speed = one.get("million_additions_s")
+    speed = "" if speed is None else f", a million additions in {1000 * speed:.0f} ms"
+    cores = f"{one['cores']} cores ({one['cpu']}{speed})"
     rounds = f", at most {one['rounds']} round{'s' * (one['rounds'] != 1)}" if one["rounds"] else ""
     named = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     command = f"`python -m tests.benchmarks --only {section.part}`"
