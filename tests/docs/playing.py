@@ -22,6 +22,7 @@ from documents import ROOT, Line, Session
 from shell_words import Step
 
 from harness.cli import main
+from harness.cli.launch import split
 from harness.cli.parser import parse
 from harness.cli.play import experiment_and_overrides
 from harness.config import combinations, compose
@@ -99,7 +100,8 @@ def compose_whole(where: str, step: Step) -> None:
     """Compose a run as it is shown, not small; a budget that is shown allows what is shown."""
     try:
         arguments = parse(step.words[1:])
-        name, overrides = experiment_and_overrides(arguments.words)
+        _, _, words = split(arguments.words) if arguments.multirun else (None, {}, arguments.words)
+        name, overrides = experiment_and_overrides(words)
         for combination in combinations(overrides) if arguments.multirun else [overrides]:
             experiment = compose(name, combination)
             assert check(experiment, confirm=None).requests > 0, f"{where}: {step.text!r} sends nothing"

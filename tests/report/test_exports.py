@@ -49,5 +49,5 @@ def test_equal_runs_are_equal_files(tmp_path: Path):
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path):
     """In one line."""
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match="cannot be written"):
         export(made(tmp_path / "run", RUN).summary(), "pytest-benchmark", tmp_path / "nowhere")

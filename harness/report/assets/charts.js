@@ -94,6 +94,29 @@
   draw.timeout_sweep = sweep("timeout_s", "timeout, s (log; the SDK's default stands at 600)", (t) => (t === 600 ? "default" : `${t}`));
   draw.batch_size_sweep = sweep("batch_size", "batch size: requests awaited together (log)", (t) => `${t}`);
 
+  draw.rate_sweep = (rows, place) => {
+    const curves = [...new Set(rows.map((row) => row.curve))];
+    const paint = (curve) => colour(rows.find((row) => row.curve === curve).cell);
+    const at = [...new Set(rows.map((row) => row.rate))].sort(d3.ascending);
+    const x = logAxis("x", at, { label: "requests a second that come, whatever becomes of those before them (log)", ticks: at, text: (rate) => `${rate}` });
+    const y = logAxis("y", rows.flatMap((row) => [row.p50_s, row.p99_s, row.low_s ?? row.p99_s, row.high_s ?? row.p99_s]), { label: "latency, s (log): 99th percentile; dotted, the median" });
+    const line = (curve, column, how) => Plot.line(rows.filter((row) => row.curve === curve), { x: "rate", y: column, stroke: paint(curve), marker: "circle", ...how });
+    const svg = plot(place, {
+      height: 380, x: x.scale, y: y.scale,
+      marks: [
+        ...x.marks, ...y.marks,
+        Plot.ruleX(rows.filter((row) => row.low_s !== null), { x: "rate", y1: (row) => Math.max(row.low_s, y.least), y2: "high_s", stroke: (row) => paint(row.curve), strokeOpacity: 0.7 }),
+        ...curves.map((curve) => line(curve, "p50_s", { strokeWidth: 1, strokeDasharray: "2 3" })),
+        ...curves.map((curve) => line(curve, "p99_s", { strokeWidth: 2 })),
+        Plot.tip(rows, Plot.pointer({
+          x: "rate", y: "p99_s", ...tip,
+          title: (row) => `${about(row.cell)}\nhalf of the requests within ${seconds(row.p50_s)}, 99 % within ${seconds(row.p99_s)}`,
+        })),
+      ],
+    });
+    return { svg, legend: legend(curves.map((curve) => [curve, paint(curve)])) };
+  };
+
   const heat = { type: "log", scheme: "blues", legend: false };
 
   draw.grid = (rows, place) => {
