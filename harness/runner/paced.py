@@ -116,10 +116,11 @@ async def until(instant: float) -> None:
     loop = asyncio.get_running_loop()
     if instant <= loop.time():
         await asyncio.sleep(0)
-        return
-    reached = loop.create_future()
-    timer = loop.call_at(instant, reached.set_result, None)
-    try:
-        await reached
-    finally:
-        timer.cancel()
+    # Some loops count in whole milliseconds, and a timer of theirs can fire before its time.
+    while loop.time() < instant:
+        reached = loop.create_future()
+        timer = loop.call_at(instant, reached.set_result, None)
+        try:
+            await reached
+        finally:
+            timer.cancel()

@@ -48,7 +48,9 @@ def parts(names: Sequence[str]) -> list[str]:
 def measure(part: str, *, rounds: int | None = None, smoke: bool = False) -> dict[str, results.Table]:
     """The tables of a part. Raises PartError."""
     settings = {figures.ROUNDS: str(rounds) if rounds else "", figures.SMOKE: "1" if smoke else ""}
-    environment = os.environ | {name: value for name, value in settings.items() if value}
+    # Within a worker of xdist nothing would be measured: pytest-benchmark switches itself off there.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    environment = inherited | {name: value for name, value in settings.items() if value}
     about = results.about(rounds)
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found.json"
