@@ -22,22 +22,30 @@ class Turns:
         self._most = most
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_virtual = getattr(self._loop, "is_virtual", False)
+        self._is_due = False
 
     def take(self, work: Callable[[], None]) -> None:
         """Do a piece of work when its turn comes, which is now if no time passes."""
         if self._is_virtual:
             work()
             return
-        if not self._waiting:
-            self._loop.call_soon(self._turn)
         self._waiting.append(work)
+        self._go_on()
 
     def clear(self) -> None:
         """Forget what is waiting."""
         self._waiting.clear()
 
-    def _turn(self) -> None:
-        for _ in range(min(self._most, len(self._waiting))):
-            self._waiting.popleft()()
-        if self._waiting:
+    def _go_on(self) -> None:
+        if self._waiting and not self._is_due:
+            self._is_due = True
             self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_due = False
+        try:
+            for _ in range(min(self._most, len(self._waiting))):
+                self._waiting.popleft()()
+        finally:
+            # What fails must not keep the others waiting for ever.
+            self._go_on()

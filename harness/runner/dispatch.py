@@ -70,7 +70,11 @@ async def window(
             turns.take(partial(begin, request))
 
     def begin(request: Request) -> None:
-        play = start(request)
+        try:
+            play = start(request)
+        except Exception as error:
+            flight.fail(error)
+            return
         flight.take_off(play, one(play))
 
     def open_another() -> None:
@@ -121,6 +125,11 @@ class _Flight:
             self._over.set_exception(error)
         else:
             self._look()
+
+    def fail(self, error: Exception) -> None:
+        """One could not even begin, which ends the others."""
+        if not self._over.done():
+            self._over.set_exception(error)
 
     def close(self) -> None:
         """Nothing more will take off."""

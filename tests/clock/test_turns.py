@@ -54,3 +54,21 @@ def test_what_is_forgotten_is_not_done():
         return done
 
     assert clock.run(main, clock="real") == list(range(MOST))
+
+
+def test_work_that_fails_keeps_nobody_waiting():
+    """The loop is told of it, and the others have their turns."""
+
+    async def main() -> tuple[int, int]:
+        loop, turns, over = asyncio.get_running_loop(), Turns(), asyncio.get_running_loop().create_future()
+        told: list[object] = []
+        loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+        done: list[int] = []
+        turns.take(lambda: done.remove(-1))
+        for number in range(2 * MOST):
+            turns.take(lambda number=number: done.append(number))
+        turns.take(lambda: over.set_result(None))
+        await asyncio.wait_for(over, 10)
+        return len(told), len(done)
+
+    assert clock.run(main, clock="real") == (1, 2 * MOST)

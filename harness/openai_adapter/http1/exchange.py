@@ -34,6 +34,8 @@ class Exchange:
         self._waiter: asyncio.Future[None] | None = None
         self._parts: list[bytes] = []
         self._urgent = False
+        #: Whether its reader has a turn coming.
+        self._is_called = False
         self._error: httpx2.TransportError | None = None
         self._heard = 0.0
         self._asleep_since = 0.0
@@ -143,10 +145,12 @@ class Exchange:
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self._waiter is not None and not self._waiter.done() and not self._is_called:
+            self._is_called = True
             self._turns.take(self._go_on)
 
     def _go_on(self) -> None:
+        self._is_called = False
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
