@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx2
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
-from openai._constants import DEFAULT_CONNECTION_LIMITS
 from tenacity import RetryError
 
 from harness.attempts.chat import as_sdk_error, chat_player
 from harness.attempts.player import GivenUpError
 from harness.attempts.published import complete
 from harness.messages import StreamedMessage
+from harness.openai_adapter import limits
 from harness.strategies import Memory, Played, Sdk, Strategy
 
 if TYPE_CHECKING:
@@ -35,26 +35,16 @@ async def clients_for(
     """Clients with the SDK's `settings`, closed at the end; the strategy's limits apply to the default HTTP client."""
     async with AsyncExitStack() as stack:
 
-        async def opened(**limits: int | None) -> AsyncOpenAI:
+        async def opened(**changed: int | None) -> AsyncOpenAI:
             chosen = http_client() if http_client is not None else None
-            if limits:
-                chosen = DefaultAsyncHttpxClient(limits=_limits(**limits))
+            if changed:
+                chosen = DefaultAsyncHttpxClient(limits=limits(changed))
             return await stack.enter_async_context(AsyncOpenAI(**settings, http_client=chosen))
 
         usual = await opened(**strategy.pool)
         none_kept = strategy.pool | {"max_keepalive_connections": 0}
         fresh = await opened(**none_kept) if strategy.needs_fresh_connections else None
         yield Clients(usual, fresh)
-
-
-def _limits(**changed: int | None) -> httpx2.Limits:
-    default = DEFAULT_CONNECTION_LIMITS
-    values: dict[str, Any] = {
-        "max_connections": default.max_connections,
-        "max_keepalive_connections": default.max_keepalive_connections,
-        "keepalive_expiry": default.keepalive_expiry,
-    }
-    return httpx2.Limits(**values | changed)
 
 
 async def ask(

@@ -1,6 +1,6 @@
 """The real SDK, with every HTTP attempt that it makes on record."""
 
-from harness.openai_adapter.client import Endpoint, RecordingClient, open_client
+from harness.openai_adapter.client import Endpoint, RecordingClient, limits, open_client
 from harness.openai_adapter.direct import DirectTransport
 from harness.openai_adapter.ending import watched
 from harness.openai_adapter.trace import Trace, current_mark, current_trace
@@ -12,6 +12,7 @@ __all__ = [
     "Trace",
     "current_mark",
     "current_trace",
+    "limits",
     "open_client",
     "watched",
 ]

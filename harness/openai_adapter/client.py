@@ -126,7 +126,7 @@ def open_client(
         api_key=endpoint.api_key,
         base_url=endpoint.base_url,
         max_retries=max_retries,
-        http_client=_http_client(endpoint, _limits(pool or {}, reuse=reuse), reuse=reuse, transport=transport),
+        http_client=_http_client(endpoint, limits(pool or {}, reuse=reuse), reuse=reuse, transport=transport),
     )
     client.endpoint = endpoint
     if endpoint.is_mock:
@@ -137,14 +137,15 @@ def open_client(
     return client
 
 
-def _limits(pool: Mapping[str, int | None], *, reuse: bool) -> httpx2.Limits:
+def limits(pool: Mapping[str, int | None], *, reuse: bool = True) -> httpx2.Limits:
+    """The SDK's limits of connections with some changed, by their names in httpx2; without `reuse` none is kept."""
     default = DEFAULT_CONNECTION_LIMITS
-    limits: dict[str, Any] = {
+    values: dict[str, Any] = {
         "max_connections": default.max_connections,
         "max_keepalive_connections": default.max_keepalive_connections,
         "keepalive_expiry": default.keepalive_expiry,
     }
-    return httpx2.Limits(**limits | dict(pool) | ({} if reuse else {"max_keepalive_connections": 0}))
+    return httpx2.Limits(**values | dict(pool) | ({} if reuse else {"max_keepalive_connections": 0}))
 
 
 def _http_client(endpoint: Endpoint, limits: httpx2.Limits, *, reuse: bool, transport: str) -> RecordingClient:
