@@ -1,4 +1,4 @@
-"""What the engines of clusters share: how much is played ahead, and the lines that say what is wrong."""
+"""What the engines of clusters share: how many workers are used, and the lines that say what is wrong."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ from collections.abc import Mapping
 
 from harness.engines.shipping import NEEDS
 from harness.errors import UserError
-
-#: Seconds without a result after which whoever waits is told.
-IDLE_S = 0.5
-#: How often workers may die over one task.
-DEATHS = 3
-#: Tasks for each worker that are played ahead of the result that is asked for: each holds all of its requests.
-AHEAD = 4
 
 
 def granted(wanted: int | None, free: int, most: int | None) -> int:
@@ -34,11 +27,6 @@ def foreign(where: str, theirs: Mapping[str, str | None], ours: Mapping[str, str
         there = " and ".join(f"{name} {version}" for name, version in differ.items())
         here = " and ".join(f"{name} {ours[name]}" for name in differ)
         raise UserError(f"{where} runs {there}, this command {here}; they must be the same")
-
-
-def lost(over: str, deaths: int, how: str) -> str:
-    """The line for a task that no worker survives."""
-    return f"{deaths} workers died while {over} ({how}); what was finished is kept"
 
 
 def missing(error: ImportError, where: str) -> UserError:

@@ -13,14 +13,15 @@ import platform
 import secrets
 import warnings
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.engines.addresses import Address, check_greets, connect
+from harness.engines.ahead import IDLE_S, Failed, Lost, Played, in_order
 from harness.engines.base import Task, WorkerLostError
-from harness.engines.clusters import AHEAD, DEATHS, IDLE_S, few, foreign, granted, lost, missing
+from harness.engines.clusters import few, foreign, granted, missing
 from harness.engines.frames import DIED, FAILED, LACKS
 from harness.engines.processes import cores
 from harness.engines.shipping import staged
@@ -63,9 +64,11 @@ class Dask:
             cloudpickle.register_pickle_by_value(module)
         try:
             self._client.register_plugin(dask_worker.Players(name, _packed(), cloudpickle.dumps(play)))
+            crew = _Crew(self._client, name, self.workers, self._where)
             try:
-                yield from _Round(self._client, name, self.workers, self._where).results(tasks, idle)
+                yield from in_order(crew, tasks, self.workers, idle)
             finally:
+                crew.dismiss()
                 with suppress(Exception):
                     self._client.unregister_worker_plugin(name)
         finally:
@@ -73,82 +76,63 @@ class Dask:
                 cloudpickle.unregister_pickle_by_value(module)
 
 
-class _Round:
-    """The tasks of one call of `in_order`, and what is under way."""
+class _Crew:
+    """The workers for one call of `in_order`, and what is under way."""
 
     def __init__(self, client: Client, name: str, workers: int, where: str) -> None:
         self._client, self._name, self._workers, self._where = client, name, workers, where
         self._under_way: dict[Future, int] = {}
-        self._deaths: Counter[int] = Counter()
+        self._tries = count()
         self._alone_s = 0.0
 
-    def results(self, tasks: Sequence[Task], idle: Callable[[], None]) -> Iterator[Any]:
-        left = list(range(len(tasks)))[::-1]
-        found: dict[int, Any] = {}
-        try:
-            for asked in range(len(tasks)):
-                while asked not in found:
-                    while left and len(self._under_way) < self._workers and left[-1] < asked + AHEAD * self._workers:
-                        self._submit(left.pop(), tasks)
-                    found.update(self._finished(tasks, idle))
-                yield found.pop(asked)
-        finally:
-            with suppress(Exception):
-                self._client.cancel(list(self._under_way), force=True)
+    def has_room(self) -> bool:
+        return len(self._under_way) < self._workers
 
-    def _submit(self, place: int, tasks: Sequence[Task]) -> None:
+    def begin(self, place: int, task: Task) -> None:
         from harness.engines.dask_worker import play
 
-        task = pickle.dumps(tasks[place])
         # A key of its own for each try: Dask would answer an equal one with the result of before.
-        key = f"{self._name}-{place}-{self._deaths[place]}"
-        self._under_way[self._client.submit(play, self._name, task, key=key, pure=False)] = place
+        key = f"{self._name}-{next(self._tries)}"
+        self._under_way[self._client.submit(play, self._name, pickle.dumps(task), key=key, pure=False)] = place
 
-    def _finished(self, tasks: Sequence[Task], idle: Callable[[], None]) -> Iterator[tuple[int, Any]]:
-        """Wait for at most IDLE_S seconds for results; what was lost is asked for again."""
+    def ended(self) -> list[tuple[int, Played | Failed | Lost]] | None:
         from distributed import wait
 
         try:
             with self._client.as_current():
                 ready = wait(list(self._under_way), timeout=IDLE_S, return_when="FIRST_COMPLETED").done
         except TimeoutError:
-            idle()
-            self._check_patience()
-            return
+            return None
         self._alone_s = 0.0
-        for future in ready:
-            place = self._under_way.pop(future)
-            answer = self._answer(future, tasks[place])
-            kind, content = answer[:1], answer[1:]
-            if kind == DIED:
-                self._deaths[place] += 1
-                if self._deaths[place] > DEATHS:
-                    raise WorkerLostError(lost(f"{tasks[place]} was played", self._deaths[place], content.decode()))
-                self._submit(place, tasks)
-                continue
-            value = pickle.loads(content)  # noqa: S301 - from the workers that this run has sent its code to
-            if kind == LACKS:
-                raise missing(ImportError(name=value), self._where)
-            if kind == FAILED:
-                raise value
-            yield place, value
+        return [(self._under_way.pop(future), self._end(future)) for future in ready]
 
-    def _answer(self, future: Future, task: Task) -> bytes:
+    def _end(self, future: Future) -> Played | Failed | Lost:
         from distributed.client import FutureCancelledError
         from distributed.scheduler import KilledWorker
 
         try:
             answer: bytes = future.result()
         except KilledWorker:
-            raise WorkerLostError(lost(f"{task} was played", DEATHS + 1, "with their processes")) from None
+            return Lost("with their processes")
         except FutureCancelledError:
             raise WorkerLostError(f"{self._where} has gone; what was finished is kept") from None
-        return answer
+        kind, content = answer[:1], answer[1:]
+        if kind == DIED:
+            return Lost(content.decode())
+        value = pickle.loads(content)  # noqa: S301 - from the workers that this run has sent its code to
+        if kind == LACKS:
+            return Failed(missing(ImportError(name=value), self._where))
+        return Failed(value) if kind == FAILED else Played(value)
 
-    def _check_patience(self) -> None:
+    def check_patience(self) -> None:
         self._alone_s = 0.0 if self._client.ncores() else self._alone_s + IDLE_S
         if self._alone_s > NOBODY_S:
             raise WorkerLostError(f"{self._where} has no worker left for {NOBODY_S:g} s; what was finished is kept")
+
+    def dismiss(self) -> None:
+        """Give up what is under way."""
+        with suppress(Exception):
+            self._client.cancel(list(self._under_way), force=True)
 
 
 def _packed() -> bytes:

@@ -5,14 +5,12 @@ In a cluster that exists nothing is touched but the run's own actors, which end 
 
 from __future__ import annotations
 
-import heapq
 import json
 import os
 import platform
 import secrets
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -20,8 +18,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.engines.addresses import Address, check_grpc
+from harness.engines.ahead import DEATHS, IDLE_S, Failed, Lost, Played, in_order, lost
 from harness.engines.base import Task, WorkerLostError
-from harness.engines.clusters import AHEAD, DEATHS, IDLE_S, few, foreign, granted, lost, missing
+from harness.engines.clusters import few, foreign, granted, missing
 from harness.engines.processes import cores
 from harness.engines.shipping import staged
 from harness.errors import UserError
@@ -54,7 +53,7 @@ class Ray:
         """The results in order; what an actor had under way when it or its node was lost is played by another."""
         crew = _Crew(play, min(self.workers, max(1, len(tasks))), self._where)
         try:
-            yield from crew.results(tasks, idle)
+            yield from in_order(crew, tasks, self.workers, idle)
         finally:
             crew.dismiss()
 
@@ -86,28 +85,22 @@ class _Crew:
         from ray import cloudpickle
 
         self._where = where
-        self._size = size
         self._pickled = ray.put(cloudpickle.dumps(play))
         self._actor = ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")(_Player)
         self._free: list[ActorHandle] = []
         #: What is waited for: the actor, and the place of its task, None while it prepares.
         self._busy: dict[ObjectRef[Any], tuple[ActorHandle, int | None]] = {}
-        self._deaths: Counter[int | None] = Counter()
+        self._unprepared = 0
         self._silent_s = 0.0
         for _ in range(size):
             self._hire()
 
-    def results(self, tasks: Sequence[Task], idle: Callable[[], None]) -> Iterator[Any]:
-        left = list(range(len(tasks)))
-        found: dict[int, Any] = {}
-        for asked in range(len(tasks)):
-            while asked not in found:
-                while self._free and left and left[0] < asked + AHEAD * self._size:
-                    place = heapq.heappop(left)
-                    actor = self._free.pop()
-                    self._busy[actor.play.remote(tasks[place])] = actor, place
-                found.update(self._finished(tasks, left, idle))
-            yield found.pop(asked)
+    def has_room(self) -> bool:
+        return bool(self._free)
+
+    def begin(self, place: int, task: Task) -> None:
+        actor = self._free.pop()
+        self._busy[actor.play.remote(task)] = actor, place
 
     def dismiss(self) -> None:
         """End the actors, whatever they have under way."""
@@ -122,48 +115,52 @@ class _Crew:
         actor = self._actor.remote(self._pickled)
         self._busy[actor.prepare.remote()] = actor, None
 
-    def _finished(self, tasks: Sequence[Task], left: list[int], idle: Callable[[], None]) -> Iterator[tuple[int, Any]]:
-        """Wait for at most IDLE_S seconds for results; what was lost is put back."""
+    def ended(self) -> list[tuple[int, Played | Failed | Lost]] | None:
+        import ray
+
+        ready, _ = ray.wait(list(self._busy), timeout=IDLE_S)
+        return [end for ref in ready for end in self._end(ref)] if ready else None
+
+    def _end(self, ref: ObjectRef[Any]) -> Iterator[tuple[int, Played | Failed | Lost]]:
+        """What came of a task, if it was one."""
         import ray
         from ray.exceptions import RayError, RayTaskError
 
-        ready, _ = ray.wait(list(self._busy), timeout=IDLE_S)
-        if not ready:
-            idle()
-            self._check_patience()
-        for ref in ready:
-            actor, place = self._busy.pop(ref)
-            try:
-                result = ray.get(ref)
-            except RayTaskError as error:
-                self._free.append(actor)
-                raise self._mendable(error.cause) from None
-            except RayError as error:
-                self._replace(actor, place, tasks, error)
-                if place is not None:
-                    heapq.heappush(left, place)
-                continue
+        actor, place = self._busy.pop(ref)
+        try:
+            result = ray.get(ref)
+        except RayTaskError as error:
+            self._free.append(actor)
+            mendable = self._mendable(error.cause)
+            if place is None:
+                raise mendable from None
+            yield place, Failed(mendable)
+        except RayError as error:
+            self._replace(actor)
+            if place is not None:
+                yield place, Lost(_first_line(error))
+                return
+            self._unprepared += 1
+            if self._unprepared > DEATHS:
+                raise WorkerLostError(lost("the code was prepared", self._unprepared, _first_line(error))) from None
+        else:
             self._silent_s = 0.0
             self._free.append(actor)
             if place is not None:
-                yield place, result
+                yield place, Played(result)
 
     def _mendable(self, error: BaseException) -> BaseException:
         return missing(error, self._where) if isinstance(error, ImportError) else error
 
-    def _replace(self, actor: ActorHandle, place: int | None, tasks: Sequence[Task], error: Exception) -> None:
+    def _replace(self, actor: ActorHandle) -> None:
         """Another actor for one that died, or whose result was lost with its node."""
         import ray
 
         with suppress(Exception):
             ray.kill(actor)
-        self._deaths[place] += 1
-        if self._deaths[place] > DEATHS:
-            what = "the code was prepared" if place is None else f"{tasks[place]} was played"
-            raise WorkerLostError(lost(what, self._deaths[place], _first_line(error)))
         self._hire()
 
-    def _check_patience(self) -> None:
+    def check_patience(self) -> None:
         """Give up when all that is left are actors that no node has room for."""
         if self._free or any(place is not None for _, place in self._busy.values()):
             return
