@@ -14,6 +14,7 @@ from harness.analysis import statistics, tables
 from harness.analysis.bounds import bounds_beside
 from harness.analysis.columns import OF_ATTEMPTS, OF_REQUESTS, Collected, Columns, Floats, Ints
 from harness.analysis.effects import add_effects, short_answers
+from harness.analysis.in_flight import of_window
 from harness.analysis.judged import OPEN
 from harness.analysis.profiles import profiles_of
 from harness.analysis.speedups import add_speedups
@@ -174,6 +175,7 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
         "goodput": _rounded(float(good.mean())),
         "total_s": _mean(totals),
         **_of_open_loop(about, part, whole),
+        **of_window(about, part),
         "batch_s": _spread(
             np.array([makespan for makespan, _ in makespans.values()]), _clusters(*np.array([*makespans]).T)
         ),

@@ -14,6 +14,8 @@ DOMINANT_SHARE = 0.5
 OMISSION_SHARE = 0.2
 #: Of the client's own time in the time to first content, for one attempt in a hundred.
 OWN_SHARE = 0.1
+#: Of the requests that a window says are in flight at once.
+WINDOW_SHARE = 0.9
 
 Warning_ = dict[str, str]
 
@@ -41,6 +43,7 @@ def warnings(
         *_late("server_late", "the mock itself was late: one event", server_timing),
         *_late("client_late", "the client's event loop was late: one timer", client_timing),
         *_own_time(cells),
+        *_not_reached(cells),
         *_omitted(held_up or {}),
         *_imprecise(precision),
     ]
@@ -112,6 +115,23 @@ def _own_time(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
     )
     advice = "read ttft_wire_s beside ttft_s, or send fewer requests at once"
     return [{"code": "client_time", "message": text, "advice": advice}]
+
+
+def _not_reached(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
+    """Where a client is too slow to have as many requests in flight as it should, so that a smaller load was played."""
+    shares = {
+        cell["cell"]: cell["in_flight"]["most"] / cell["in_flight"]["wanted"] for cell in cells if "in_flight" in cell
+    }
+    worst = min(shares, key=lambda name: shares[name], default=None)
+    if worst is None or shares[worst] >= WINDOW_SHARE:
+        return []
+    found = next(cell["in_flight"] for cell in cells if cell["cell"] == worst)
+    text = (
+        f"{worst} never had more than {found['most']:,} requests in flight, where {found['wanted']:,} were wanted: the "
+        "client sends no faster, and the server saw a smaller load"
+    )
+    advice = "strategy.transport=asyncio, engine=processes, or a smaller strategy.in_flight"
+    return [{"code": "window_not_reached", "message": text, "advice": advice}]
 
 
 def _omitted(held_up: Mapping[str, float]) -> list[Warning_]:

@@ -167,6 +167,7 @@ def _note_end(folder: RunFolder, result: RunResult) -> None:
         failed_cells=result.failed_cells,
         server_timing=result.server_timing,
         client_timing=result.client_timing,
+        **({"played_by": result.played_by} if result.played_by else {}),
     )
 
 

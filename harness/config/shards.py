@@ -31,13 +31,19 @@ def check_shards(settings: Settings, clock: str, cells: Sequence[Cell]) -> None:
     if clock == "real" and settings.engine not in engines.SYNCHRONISED:
         raise UserError(
             f"engine={settings.engine} needs clock=virtual: in real time its workers could not begin at one instant; "
-            "use engine=processes"
+            "use engine=processes or ray"
+        )
+    target = settings.target
+    if clock == "real" and settings.cluster.address is not None and target.kind == "mock" and not target.base_url:
+        raise UserError(
+            f"engine={settings.engine} with clock=real needs target.base_url: the run's own mock server listens on "
+            "this machine alone; start one that the cluster's workers reach, or leave out cluster.address"
         )
     shards = settings.shards
     if shards in {"auto", 1}:
         return
     if clock == "real" and settings.engine == "local":
-        raise UserError(f"shards={shards} with clock=real needs engine=processes: each shard is played by a process")
+        raise UserError(f"shards={shards} with clock=real needs engine=processes or ray: a process plays each shard")
     for cell in cells:
         if cell.strategy.dispatch not in SHARED:
             raise UserError(

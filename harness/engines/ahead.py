@@ -8,14 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.engines.base import Task, WorkerLostError
-
-#: Seconds without a result after which whoever waits is told.
-IDLE_S = 0.5
-#: How often workers may die over one task.
-DEATHS = 3
-#: Tasks for each worker that are played ahead of the result that is asked for: each holds all of its requests.
-AHEAD = 4
+from harness.engines.base import AHEAD, DEATHS, Task, WorkerLostError
 
 
 @dataclass(frozen=True, slots=True)

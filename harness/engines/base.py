@@ -8,6 +8,13 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
+#: Seconds without a result after which whoever waits is told.
+IDLE_S = 0.5
+#: Tasks for each worker that are played ahead of the result that is asked for: each holds all of its requests.
+AHEAD = 4
+#: How often workers may die over one task.
+DEATHS = 3
+
 
 class WorkerLostError(Exception):
     """A worker died again and again; the message is one line that says over which task, and what to do."""

@@ -29,6 +29,11 @@ def foreign(where: str, theirs: Mapping[str, str | None], ours: Mapping[str, str
         raise UserError(f"{where} runs {there}, this command {here}; they must be the same")
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, without its full stop, or its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
 def missing(error: ImportError, where: str) -> UserError:
     """The line for workers that lack what the code imports."""
     name = error.name or str(error)

@@ -19,8 +19,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.engines.addresses import Address, check_greets, connect
-from harness.engines.ahead import IDLE_S, Failed, Lost, Played, in_order
-from harness.engines.base import Task, WorkerLostError
+from harness.engines.ahead import Failed, Lost, Played, in_order
+from harness.engines.base import IDLE_S, Task, WorkerLostError
 from harness.engines.clusters import few, foreign, granted, missing
 from harness.engines.frames import DIED, FAILED, LACKS
 from harness.engines.processes import cores

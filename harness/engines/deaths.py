@@ -6,9 +6,6 @@ import signal
 
 from harness.engines.base import Task
 
-#: How often workers may die while one result is waited for.
-DEATHS = 3
-
 
 def death(exitcode: int | None) -> str:
     """How a process ended, in words."""

@@ -13,17 +13,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from harness.engines.base import Stage, Task, WorkerLostError
-from harness.engines.deaths import DEATHS, death, lost
+from harness.engines.base import AHEAD, DEATHS, IDLE_S, Stage, Task, WorkerLostError
+from harness.engines.deaths import death, lost
+from harness.engines.forked import Forked
 from harness.engines.together import Together
 from harness.errors import UserError
 
 T = TypeVar("T")
-
-#: Seconds without a result after which whoever waits is told.
-IDLE_S = 0.5
-#: Tasks for each worker that are played ahead of the result that is asked for: each holds all of its requests.
-AHEAD = 4
 
 #: What the forked processes call; they inherit it, so nothing but a task has to be sent to them.
 _play: Callable[[Task], Any] | None = None
@@ -100,7 +96,7 @@ class Processes:
         idle: Callable[[], None],
     ) -> list[T]:
         """A process for each task, however many cores there are."""
-        return Together(play, heard=heard, again=again, idle=idle).results(tasks)
+        return Together(Forked(play), heard=heard, again=again, idle=idle).results(tasks)
 
 
 def _is_lost(future: Future[Any]) -> bool:

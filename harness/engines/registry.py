@@ -10,7 +10,7 @@ from typing import Any
 from harness.engines.base import Engine
 
 #: Engines that can play in real time: those of this process, and those that are `Synchronised`.
-SYNCHRONISED = ("auto", "local", "processes")
+SYNCHRONISED = ("auto", "local", "processes", "ray")
 
 
 def engine_named(name: str, *, most: int | None, options: Mapping[str, Any]) -> AbstractContextManager[Engine]:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.config import Experiment
+from harness.config.shards import shards_of
+from harness.engines import cores
 from harness.estimate.attempts import Attempts
 from harness.estimate.foresee import Foreseen
 from harness.estimate.tokens import tokens_of_an_answer
-from harness.runner import workers
+from harness.runner import engine_of, workers
 
 #: Seconds of one core in virtual time: for an attempt, for each further token of its answer, and for one that goes
 #: over in-memory sockets. Measured on one core of 2024; a machine may be half or twice as fast.
@@ -38,11 +40,21 @@ def duration(experiment: Experiment, foreseen: Sequence[Foreseen], attempts: Att
         units = experiment.trials * len(experiment.cells)
         processes = workers(experiment, units)
         return Duration(_virtual(experiment, attempts) / processes + _around(experiment), units, processes)
+    processes = _at_once(experiment)
     known = [one.total_s for one in foreseen if one.total_s is not None]
     reason = next((one.why_not for one in foreseen if one.why_not), None)
     if not known:
-        return Duration(None, 0, 1, reason)
-    return Duration(experiment.trials * sum(known) + _around(experiment), len(known), 1, reason)
+        return Duration(None, 0, processes, reason)
+    return Duration(experiment.trials * sum(known) + _around(experiment), len(known), processes, reason)
+
+
+def _at_once(experiment: Experiment) -> int:
+    """How many processes play one trial in real time, as far as is known before a cluster is asked."""
+    engine = engine_of(experiment, 1)
+    if engine == "local":
+        return 1
+    workers = cores() if engine == "processes" else experiment.settings.cluster.workers or 1
+    return max(shards_of(experiment, cell, workers) for cell in experiment.cells)
 
 
 def _virtual(experiment: Experiment, attempts: Attempts) -> float:

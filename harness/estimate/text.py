@@ -102,6 +102,8 @@ def _takes(found: Duration, estimate: Estimate) -> str:
     if estimate.clock == "virtual":
         many = f"{found.processes} processes" if found.processes > 1 else "one process"
         return f"{about}, in {many}: virtual time costs no waiting"
+    if found.processes > 1:
+        about += f" in {found.processes} processes"
     if found.why_not:
         return f"{about} for {found.cells} of {estimate.matrix.cells} cells; not known for the rest: {found.why_not}"
     return f"{about}, in real time"

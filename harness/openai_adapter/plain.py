@@ -1,4 +1,4 @@
-"""Chunks of a stream as the JSON that they are, where the SDK would build a model of each."""
+"""Answers, and chunks of a stream, as the JSON that they are, where the SDK would build a model of each."""
 
 from __future__ import annotations
 

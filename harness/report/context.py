@@ -104,6 +104,16 @@ def _again(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     return f"harness run {summary['experiment']} trials={trials}" if trials else ""
 
 
+def _players(played_by: Mapping[str, Any] | None) -> str:
+    """Engine and workers, and into how many shards trials were cut; empty where the run does not say."""
+    if not played_by:
+        return ""
+    several = f" ({played_by['workers']} workers)" if played_by["workers"] > 1 else ""
+    shards = sorted({*(played_by.get("shards") or {}).values()})
+    cut = f", trials cut into {' or '.join(map(str, shards))} shards" if shards else ""
+    return f"engine={played_by['engine']}{several}{cut}"
+
+
 def _provenance(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     versions = ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items())
     seeds = manifest.get("seeds") or [0]
@@ -116,6 +126,7 @@ def _provenance(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> list
         ("profiles", ", ".join(dict.fromkeys(cell["profile"] for cell in summary["cells"]))),
         ("seeds", f"{seeds[0]} to {seeds[-1]}"),
         ("versions", versions),
+        ("played by", _players(manifest.get("played_by"))),
         ("commit", manifest.get("git_commit")),
     ]
     return [(name, str(value)) for name, value in rows if value]

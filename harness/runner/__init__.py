@@ -1,6 +1,6 @@
 """Play an experiment: trials outside, cells inside, every finished request on disk at once."""
 
-from harness.runner.core import cluster_of, run, workers
+from harness.runner.core import cluster_of, engine_of, run, workers
 from harness.runner.folder import open_folder
 from harness.runner.listener import Listener, Silent
 from harness.runner.open_files import check_open_files
@@ -15,6 +15,7 @@ __all__ = [
     "check_open_files",
     "check_target",
     "cluster_of",
+    "engine_of",
     "open_folder",
     "run",
     "run_until_precise",

@@ -77,6 +77,9 @@ def _play(desk: Desk, cluster: Engine | None) -> None:
     real = experiment.clock == "real"
     with nullcontext(cluster) if cluster else _opened(experiment, None if real else most) as engine:
         tasks = tasks_left(experiment, desk.recorded, engine.workers)
+        shards = {task.cell: task.shards for task in tasks if task.shards > 1}
+        name = engine_of(experiment, most)
+        desk.result.played_by = {"engine": name, "workers": engine.workers, **({"shards": shards} if shards else {})}
         way = play_here if engine.here else play_at_once if real else play_elsewhere
         way(engine, tasks, desk)
 
@@ -95,7 +98,11 @@ def cluster_of(experiment: Experiment, tell: Callable[[str], None]) -> Iterator[
     if experiment.settings.engine not in CLUSTERS:
         yield None
         return
-    with _opened(experiment, len(experiment.cells) * experiment.most_trials) as engine:
+    # In real time a trial is cut into as many parts as there are workers.
+    shards = experiment.settings.shards
+    tasks = len(experiment.cells) * experiment.most_trials * (1 if shards == "auto" else shards)
+    most = None if experiment.clock == "real" else tasks
+    with _opened(experiment, most) as engine:
         if engine.notice:
             tell(engine.notice)
         yield engine

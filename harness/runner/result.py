@@ -17,6 +17,8 @@ class RunResult:
     server_timing: dict[str, Any] | None = None
     #: How late the client's own event loop was, in seconds; None in virtual time, where nothing is.
     client_timing: dict[str, Any] | None = None
+    #: The engine, how many workers it had, and into how many shards trials were cut, by cell, where they were.
+    played_by: dict[str, Any] | None = None
 
     @property
     def exit_code(self) -> int:

@@ -82,6 +82,10 @@ class Remote:
     run: str = ""
     process: ServerProcess | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the server's process, which nobody elsewhere can ask after."""
+        return {**self.__dict__, "process": None}
+
     def ended(self) -> str | None:
         """How the process of the run's own server has ended."""
         return None if self.process is None else self.process.ended

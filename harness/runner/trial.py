@@ -93,6 +93,12 @@ async def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
+def _staggered(requests: Sequence[Request], stagger_s: float) -> Iterator[tuple[Request, float]]:
+    """Each request with the instant at which it is due, evenly over so many seconds from now on."""
+    now, gap = asyncio.get_running_loop().time(), stagger_s / len(requests)
+    return ((request, now + place * gap) for place, request in enumerate(requests))
+
+
 class Trial:
     """Plays the batches of one trial of one cell, in order, or the shard of it that a task names."""
 
@@ -167,41 +173,15 @@ class Trial:
             return self._cell.workload.slices(self._cell.batch_size)
         return [self._cell.workload.requests[self._task.shard :: self._task.shards]]
 
-    def _schedule(self, requests: Sequence[Request], origin: float) -> Iterator[tuple[Request, float]]:
-        """Each request with the instant at which it is due: of a workload's arrivals, or of a staggered batch.
-
-        `requests` are some of the trial's, in order; each keeps the instant that it has among all of them.
-        """
-        workload, scale = self._cell.workload, self._experiment.settings.time_scale
-        if workload.arrivals is None:
-            gap = self._strategy.stagger_s / len(requests)
-            yield from ((request, origin + place * gap) for place, request in enumerate(requests))
-            return
-        due = enumerate(workload.instants(self._seed))
-        for request in requests:
-            at_s = next(at_s for number, at_s in due if number == request.index)
-            yield request, origin + at_s * scale
-
     async def _batch(self, number: int, requests: Sequence[Request], endpoint: Endpoint) -> bool:
         """Play one batch; False when its limit cut it short."""
-        strategy, limit_s = self._strategy, self._experiment.settings.batch_limit_s
+        strategy = self._strategy
         self._memory.release(len(requests))
         async with AsyncExitStack() as stack:
-
-            async def opened(*, reuse: bool) -> AsyncOpenAI:
-                client = open_client(
-                    endpoint,
-                    max_retries=strategy.sdk_retries,
-                    pool=strategy.pool,
-                    reuse=reuse,
-                    transport=strategy.transport,
-                    models=strategy.sdk_models,
-                )
-                return await stack.enter_async_context(client)
-
-            client = await opened(reuse=True)
-            fresh = await opened(reuse=False) if strategy.needs_fresh_connections else None
-
+            client = await stack.enter_async_context(self._client(endpoint, reuse=True))
+            fresh = None
+            if strategy.needs_fresh_connections:
+                fresh = await stack.enter_async_context(self._client(endpoint, reuse=False))
             await self._warm_up(client, endpoint)
             # All is prepared before time begins.
             if self._origin is None:
@@ -226,17 +206,39 @@ class Trial:
                     batch=number,
                 )
 
-            limits = limiter(strategy)
-            if self._cell.workload.arrivals is not None:
-                schedule = self._schedule(requests, origin)
-                return await paced(schedule, start, self._keep, limits, limit_s=limit_s)
-            if limits is None and strategy.stagger_s:
-                schedule = self._schedule(requests, asyncio.get_running_loop().time())
-                return await paced(schedule, start, self._keep, None, limit_s=limit_s)
-            if limits is None:
-                return await gather(requests, start, self._keep, limit_s=limit_s)
+            return await self._release(requests, start, origin)
+
+    def _client(self, endpoint: Endpoint, *, reuse: bool) -> AsyncOpenAI:
+        strategy = self._strategy
+        return open_client(
+            endpoint,
+            max_retries=strategy.sdk_retries,
+            pool=strategy.pool,
+            reuse=reuse,
+            transport=strategy.transport,
+            models=strategy.sdk_models,
+        )
+
+    async def _release(self, requests: Sequence[Request], start: Callable[..., Play], origin: float) -> bool:
+        """Begin requests as they arrive, or as the strategy's dispatch says; False when a limit cut them short."""
+        limits, limit_s = limiter(self._strategy), self._experiment.settings.batch_limit_s
+        stagger_s = self._strategy.stagger_s
+        if self._cell.workload.arrivals is not None:
+            return await paced(self._arriving(requests, origin), start, self._keep, limits, limit_s=limit_s)
+        if limits is not None:
             limit_s *= len(self._cell.workload.slices(self._cell.batch_size))
-            return await window(requests, start, self._keep, limits, limit_s=limit_s, stagger_s=strategy.stagger_s)
+            return await window(requests, start, self._keep, limits, limit_s=limit_s, stagger_s=stagger_s)
+        if stagger_s:
+            return await paced(_staggered(requests, stagger_s), start, self._keep, None, limit_s=limit_s)
+        return await gather(requests, start, self._keep, limit_s=limit_s)
+
+    def _arriving(self, requests: Sequence[Request], origin: float) -> Iterator[tuple[Request, float]]:
+        """Some of the trial's requests, in order, each with the instant at which it is due among all of them."""
+        scale = self._experiment.settings.time_scale
+        due = enumerate(self._cell.workload.instants(self._seed))
+        for request in requests:
+            at_s = next(at_s for number, at_s in due if number == request.index)
+            yield request, origin + at_s * scale
 
     async def _warm_up(self, client: AsyncOpenAI, endpoint: Endpoint) -> None:
         """Open connections by requests for one token that are not recorded; the trial's time begins after them."""

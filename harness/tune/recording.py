@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.analysis import tables
+from harness.analysis.columns import Names
 from harness.config.recorded import numbers_in
 from harness.errors import UserError, did_you_mean
 from harness.progress import Progress, nobody
 from harness.storage import RunFolder
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: Fewer answered attempts than this show no tail at all.
 FEWEST = 20
+#: What is read of attempts.
+_READ = ("cell", "trial", "batch", "request", "attempt", "outcome", "send_s", "end_s", "first_content_s")
 
 
 @dataclass(frozen=True)
@@ -72,36 +79,70 @@ def recording_of(
 
 
 def _of_run(folder: RunFolder, cell: str | None, progress: Progress) -> Recording:
-    by_cell: dict[str, list[Mapping[str, Any]]] = {}
-    for line in folder.lines(progress) if folder.has_records else ():
-        by_cell.setdefault(line["cell"], []).append(line)
-    if not by_cell:
+    cells = Names()
+    parts: list[_Attempts] = []
+    if folder.has_records:
+        with tables.load(folder, progress, columns=(("cell", "attempts"), _READ)) as chunks:
+            for chunk in chunks:
+                cells.coded(chunk.requests["cell"])
+                parts.append(_Attempts.of(chunk.attempts, cells))
+    if not cells:
         raise UserError(f"{folder.path} has no records; published results keep none, so run the experiment again")
-    if cell is not None and cell not in by_cell:
-        raise UserError(f"{folder.path} has no cell '{cell}'{did_you_mean(cell, by_cell)}")
-    names = [cell] if cell is not None else list(by_cell)
-    found = [_of_lines(f"{folder.path}, cell {name}", by_cell[name]) for name in names]
+    if cell is not None and cell not in cells:
+        raise UserError(f"{folder.path} has no cell '{cell}'{did_you_mean(cell, cells)}")
+    attempts = _Attempts.joined(parts)
+    wanted = [cell] if cell is not None else list(cells)
+    found = [_of_cell(f"{folder.path}, cell {name}", attempts.where(attempts.cell == cells[name])) for name in wanted]
     return max(found, key=lambda one: one.limit_s)
 
 
-def _of_lines(source: str, lines: Sequence[Mapping[str, Any]]) -> Recording:
-    rows = [(line, attempt) for line in lines for attempt in line["attempts"]]
-    first = [(a["first_content_s"] or math.inf) - a["send_s"] for _, a in rows]
-    whole = [a["end_s"] - a["send_s"] for _, a in rows]
+@dataclass(frozen=True)
+class _Attempts:
+    """One entry for each attempt; times in seconds, NaN where there was no content."""
+
+    cell: Ints
+    trial: Ints
+    batch: Ints
+    request: Ints
+    attempt: Ints
+    send_s: Floats
+    end_s: Floats
+    first_content_s: Floats
+    ok: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, table: pa.Table, cells: Names) -> _Attempts:
+        """Those of a table."""
+        numbers: dict[str, Any] = {name: table[name].to_numpy() for name in _READ if name not in {"cell", "outcome"}}
+        outcomes = Names()
+        ok = outcomes.coded(table["outcome"]) == outcomes.get("ok", -1)
+        return cls(cell=cells.coded(table["cell"]).astype(np.int64), ok=ok, **numbers)
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Attempts]) -> _Attempts:
+        """Parts one after the other."""
+        return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
+
+    def where(self, rows: NDArray[np.bool_]) -> _Attempts:
+        """Some of them."""
+        return _Attempts(*(getattr(self, one.name)[rows] for one in fields(self)))
+
+
+def _of_cell(source: str, attempts: _Attempts) -> Recording:
+    first, whole = attempts.first_content_s - attempts.send_s, attempts.end_s - attempts.send_s
     # An error is no answer, and says nothing of how long one would have taken beyond its own age.
-    answered = [a["first_content_s"] is not None and a["outcome"] == "ok" for _, a in rows]
-    batches = {key: number for number, key in enumerate(dict.fromkeys((r["trial"], r["batch"]) for r, _ in rows))}
+    answered = ~np.isnan(first) & attempts.ok
+    _, batches = np.unique(attempts.trial * (attempts.batch.max(initial=0) + 1) + attempts.batch, return_inverse=True)
     groups = {
-        "batch": np.array([batches[r["trial"], r["batch"]] for r, _ in rows]),
+        "batch": batches,
         # A retry is there because the attempt before it came to nothing, so it is no further draw of its request.
-        "request": np.array([r["request"] if a["attempt"] == 1 else -1 for r, a in rows]),
-        "retry": np.array([int(a["attempt"] > 1) for _, a in rows]),
-        "minute": np.array([1_000_000 * r["trial"] + int(a["send_s"] // 60) for r, a in rows]),
+        "request": np.where(attempts.attempt == 1, attempts.request, -1),
+        "retry": (attempts.attempt > 1).astype(np.int64),
+        "minute": 1_000_000 * attempts.trial + (attempts.send_s // 60).astype(np.int64),
     }
-    found = _recording(source, np.array(first), np.array(whole), np.array(answered), groups)
+    found = _recording(source, first, whole, answered, groups)
     # Of an attempt without content both are infinite or unknown, and so is the difference.
-    rests = np.where(np.isfinite(found.times), np.array(whole) - np.where(answered, first, 0.0), np.nan)
-    return replace(found, rests=rests)
+    return replace(found, rests=np.where(np.isfinite(found.times), whole - np.where(answered, first, 0.0), np.nan))
 
 
 def _of_csv(path: Path, column: str) -> Recording:

@@ -19,7 +19,6 @@ LOADS = (100, 1000)
 _OURS, _OTHERS, _FLOOR = "#0072B2", "#D55E00", "#8C8C8C"
 #: Errors below this stand at the left edge: a logarithmic axis has no zero.
 _LEAST_MS = 0.1
-_ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 
 
 class Clients:
@@ -58,8 +57,10 @@ def _rates(axes: Axes, load: int, rows: list[Any], clients: list[Any], places: r
     axes_end = 1.15 * max(ideal, *rates)
     axes.barh(places, rates, color=colours, height=0.6)
     for place, rate in zip(places, rates, strict=True):
-        # On white, since the dashed line may be just there.
-        axes.text(rate + axes_end / 80, place, f"{rate:,.0f}", va="center", fontsize=8, bbox=_ON_WHITE)
+        # Within its bar where there is room, so that it does not meet the dashed line.
+        inside = rate > axes_end / 8
+        style = {"ha": "right", "color": "white"} if inside else {"ha": "left"}
+        axes.text(rate + axes_end / (-80 if inside else 80), place, f"{rate:,.0f}", va="center", fontsize=8, **style)
     axes.axvline(ideal, color="#333333", linewidth=1, linestyle="--")
     axes.set_xlim(0, axes_end)
     axes.set_ylim(0.3, len(clients) + 0.7)

@@ -29,6 +29,7 @@ def test_a_run_leaves_its_folder_and_says_where(harness):
     manifest = json.loads(Path("run/manifest.json").read_text())
     assert (manifest["status"], manifest["seeds"], manifest["clock"]) == ("complete", [0, 1, 2], "virtual")
     assert manifest["ended"]
+    assert manifest["played_by"]["workers"] >= 1
 
 
 def test_a_run_leaves_its_report_beside_the_records(harness):

@@ -174,6 +174,14 @@ def test_real_time_is_the_sum_of_what_is_foreseen():
     assert found.seconds == pytest.approx(3 * sum(one.total_s for one in foresee(experiment)) + START_S)
 
 
+def test_real_time_says_how_many_processes_play_together():
+    """As many as there are shards of one trial; one where that is all there is."""
+    window = ["strategy=sdk_default", "strategy.dispatch=window", "clock=real", "profile=instant"]
+    assert said(None, *window, "engine=processes", "shards=3")["takes"].endswith(" in 3 processes, in real time")
+    assert "process" not in said(None, *window)["takes"]
+    assert "process" not in said("article", "clock=real", "engine=processes", columns=200)["takes"]
+
+
 def test_real_time_says_for_which_cells_it_is_known():
     """The others have a reason."""
     takes = said("article", "clock=real", "matrix.strategy=[article_10,adaptive]", columns=200)["takes"]

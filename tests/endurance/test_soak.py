@@ -105,7 +105,7 @@ def test_a_leak_would_be_seen():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", ["httpx2", "aiohttp"])
+@pytest.mark.parametrize("transport", ["httpx2", "aiohttp", "asyncio"])
 def test_thousands_of_requests_over_sockets_leave_nothing_behind(tmp_path: Path, transport):
     """Of a run this short memory says little: what is allowed is what the lists of a loop take while they grow."""
     samples = soaked(tmp_path, 4_000, transport)
@@ -114,7 +114,7 @@ def test_thousands_of_requests_over_sockets_leave_nothing_behind(tmp_path: Path,
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("transport", ["httpx2", "aiohttp"])
+@pytest.mark.parametrize("transport", ["httpx2", "aiohttp", "asyncio"])
 def test_two_hundred_thousand_requests_over_sockets_leave_nothing_behind(tmp_path: Path, transport):
     """Many minutes. What is on disk is known by its digests, which take some tens of bytes a request."""
     samples = soaked(tmp_path, 200_000, transport)

@@ -109,6 +109,10 @@ class Group:
                 command, stdout=file, stderr=file, env={**os.environ, **env}, start_new_session=True
             )
 
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
     def kill(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)

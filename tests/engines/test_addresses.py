@@ -122,7 +122,8 @@ def test_an_extra_that_is_missing_is_said_with_its_command(name, library, monkey
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["engine=ray", "clock=real"], "engine=ray needs clock=virtual"),
+        (["engine=dask", "clock=real"], "engine=dask needs clock=virtual"),
+        (["engine=ray", "clock=real", "cluster.address=h:1"], "engine=ray with clock=real needs target.base_url: "),
         (["cluster.workers=2"], "cluster.address and cluster.workers need engine=ray or engine=dask"),
         (["engine=ray", "cluster.workers=0"], "cluster.workers: "),
     ],

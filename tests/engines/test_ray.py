@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.mock.server import ServerProcess
+from harness.profiles import Profile
 from tests.engines.commands import SMALL, Group, finished, free_port, harness, listens, records, wait_until, with_kinds
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -76,6 +78,17 @@ class TwoNodes:
             "sum(n.resources_total.get('CPU', 0) for n in client.get_all_node_info(timeout=5).values() if n.state == 0)"
         )
 
+    def revive(self) -> None:
+        """Start the other node again, where a test has killed it."""
+        if not self.second.is_alive:
+            wait_until(lambda: self.cpus() == 1)
+            self.second = self._started("second", f"--address={self.address}")
+            wait_until(lambda: self.cpus() == 2)
+
+    def files(self) -> bytes:
+        """All that the cluster has written."""
+        return b"".join(path.read_bytes() for path in Path(f"/tmp/rh{self.port}").rglob("*") if path.is_file())
+
     def end(self) -> None:
         self.second.kill()
         self.head.kill()
@@ -91,9 +104,10 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def run(tmp_path, cluster):
     """Start the command with the cluster as its engine."""
+    cluster.revive()
 
     def started(*words: str, token: str | None = TOKEN, **settings):
-        env = {"RAY_AUTH_TOKEN": token} if token else {}
+        env = ({"RAY_AUTH_TOKEN": token} if token else {}) | settings.pop("env", {})
         address = f"cluster.address={cluster.address}"
         return harness(*SMALL, "engine=ray", address, *words, cwd=tmp_path, env=env, **settings)
 
@@ -153,6 +167,57 @@ def test_a_node_that_is_killed_changes_no_record(run, cluster, tmp_path):
     assert 0 < at_the_kill < 600
     assert records(tmp_path / "out") == records(tmp_path / "local")
     wait_until(lambda: cluster.cpus() == 1)
+
+
+def real(requests: int) -> list[str]:
+    """Words for one trial of a window of eight in real time."""
+    window = ["strategy=sdk_default", "strategy.dispatch=window", "strategy.in_flight=8"]
+    return [*window, "workload.batches=1", f"workload.batch_size={requests}", "trials=1", "clock=real", "out=out"]
+
+
+@pytest.fixture
+def server():
+    """A mock in a process of its own, which answers after 0.2 s."""
+    with ServerProcess(Profile.from_dict({"name": "p", "first_content": {"kind": "constant", "value": 0.2}})) as one:
+        yield one
+
+
+def test_in_real_time_the_nodes_play_one_trial_together(run, cluster, server, tmp_path):
+    """From one instant on; what is needed to ask an API reaches them, and no file of theirs has it."""
+    key = "sk-of-the-test-" + "5" * 20
+    words = ["target=openai", f"target.base_url={server.base_url}", "workload.max_tokens=5", "budget.max_requests=500"]
+    code, _, err = finished(run(*words, *real(80), env={"OPENAI_API_KEY": key}))
+    assert code == 0, err
+    found = [json.loads(line) for line in records(tmp_path / "out").splitlines()]
+    assert sorted(one["request"] for one in found) == list(range(80))
+    assert {one["outcome"] for one in found} == {"ok"}
+    assert sorted(one["request"] for one in found if one["start_s"] < 0.1) == list(range(8))
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["played_by"]["workers"] == 2
+    assert [*manifest["played_by"]["shards"].values()] == [2]
+    (cell,) = json.loads((tmp_path / "out" / "summary.json").read_text())["cells"]
+    assert cell["in_flight"] == {"wanted": 8, "most": 8}
+    assert key.encode() not in cluster.files()
+
+
+def test_in_real_time_more_shards_than_workers_are_refused(run, server, tmp_path):
+    """They could not begin at one instant."""
+    code, _, err = finished(run(f"target.base_url={server.base_url}", "shards=3", *real(80)))
+    assert code == 2
+    assert "error: shards=3 with clock=real needs as many workers at once, and the Ray cluster at " in err
+    assert records(tmp_path / "out") == ""
+
+
+def test_a_node_that_is_killed_in_real_time_loses_nothing(run, cluster, server, tmp_path):
+    """What it had not told is played again by another, once there is room for one."""
+    process = run(f"target.base_url={server.base_url}", *real(400))
+    wait_until(lambda: len(records(tmp_path / "out").splitlines()) > 40, process)
+    cluster.second.kill()
+    code, _, err = finished(process)
+    assert code == 0, err
+    found = [json.loads(line) for line in records(tmp_path / "out").splitlines()]
+    assert sorted({one["request"] for one in found}) == list(range(400))
+    assert {one["outcome"] for one in found} == {"ok"}
 
 
 def test_a_local_cluster_comes_and_goes_with_the_run(tmp_path):

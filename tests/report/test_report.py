@@ -98,6 +98,20 @@ def test_a_report_has_all_its_parts(tmp_path: Path):
     assert verdict(report.summary) in (tmp_path / "out" / "report.md").read_text()
 
 
+def test_who_played_a_run_is_told(tmp_path: Path):
+    """Its engine, with its workers and shards where there are several."""
+    played_by = {"engine": "processes", "workers": 4, "shards": {"a": 3}}
+    cases = [
+        (played_by, "engine=processes (4 workers), trials cut into 3 shards"),
+        ({"engine": "local", "workers": 1}, "engine=local"),
+    ]
+    for number, (given, told) in enumerate(cases):
+        folder = made(tmp_path / f"run{number}", {"a": [[1.0]]}, played_by=given)
+        write_report(folder, tmp_path / f"out{number}")
+        for page in ("report.md", "index.html"):
+            assert told in (tmp_path / f"out{number}" / page).read_text()
+
+
 def test_cost_and_bounds_stand_beside_the_totals(tmp_path: Path):
     """In rows of their own; two requests a second each are the least that a trial can take."""
     summary = made(tmp_path / "run", TWELVE).summary()

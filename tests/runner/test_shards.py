@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from harness.config import compose
+from harness.engines import cores
 from harness.errors import UserError
 from harness.runner import Silent, run
 from harness.storage import RunFolder
@@ -34,7 +35,9 @@ def test_in_virtual_time_a_trial_is_whole_by_default(play):
 def test_the_same_shards_give_the_same_bytes_on_every_engine(play):
     """Here and in processes; other shards give other records."""
     words = [*WINDOW, "shards=3"]
-    _, here = play(*words, "engine=local", name=None, out="here")
+    result, here = play(*words, "engine=local", name=None, out="here")
+    cell = outcomes(here)[0].cell
+    assert result.played_by == {"engine": "local", "workers": 1, "shards": {cell: 3}}
     _, there = play(*words, "engine=processes", name=None, out="there")
     assert len(lines(here)) == 80
     assert lines(here) == lines(there)
@@ -152,6 +155,7 @@ def test_in_real_time_processes_play_one_trial_together(play):
     assert ("batch", 0, 40) in notes.heard
     assert result.client_timing is not None
     assert result.server_timing is not None
+    assert result.played_by == {"engine": "processes", "workers": cores(), "shards": {found[0].cell: 2}}
 
 
 @pytest.mark.slow
