@@ -18,22 +18,25 @@ class _Choice:
         self.logprobs: dict[str, list[Any]] = {}
         self.finish_reason: str | None = None
 
-    def add(self, choice: Any) -> None:
-        if choice.finish_reason:
-            self.finish_reason = choice.finish_reason
-        for kind in ("content", "refusal"):
-            found = getattr(choice.logprobs, kind, None) if choice.logprobs else None
-            if found:
-                self.logprobs.setdefault(kind, []).extend(entry.to_dict() for entry in found)
+    def add(self, choice: Any) -> bool:
+        """Take in what a chunk says of it; whether that is content of any sort."""
+        if finish_reason := choice.finish_reason:
+            self.finish_reason = finish_reason
+        if logprobs := choice.logprobs:
+            for kind in ("content", "refusal"):
+                if found := getattr(logprobs, kind, None):
+                    self.logprobs.setdefault(kind, []).extend(entry.to_dict() for entry in found)
         delta = choice.delta
         if delta is None:
-            return
-        if delta.content:
-            self.content.append(delta.content)
-        if delta.refusal:
-            self.refusal.append(delta.refusal)
-        for fragment in delta.tool_calls or ():
+            return False
+        if content := delta.content:
+            self.content.append(content)
+        if refusal := delta.refusal:
+            self.refusal.append(refusal)
+        calls = delta.tool_calls
+        for fragment in calls or ():
             self._add_call(fragment)
+        return bool(content or calls or refusal)
 
     def _add_call(self, fragment: Any) -> None:
         call = self.calls.setdefault(
@@ -83,17 +86,14 @@ class StreamedMessage:
                 name: getattr(chunk, name, None)
                 for name in ("id", "created", "model", "service_tier", "system_fingerprint")
             }
-        if chunk.usage is not None:
-            self.usage = chunk.usage
+        if (usage := chunk.usage) is not None:
+            self.usage = usage
         for choice in chunk.choices or ():
             index = choice.index or 0
             state = self._choices.get(index)
             if state is None:
                 state = self._choices[index] = _Choice()
-            state.add(choice)
-            delta = choice.delta
-            if delta is not None and (delta.content or delta.tool_calls or delta.refusal):
-                self.content_chunks += 1
+            self.content_chunks += state.add(choice)
 
     @property
     def message(self) -> dict[str, Any]:

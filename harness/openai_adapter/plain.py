@@ -14,11 +14,16 @@ class Plain:
         self._members = members
 
     def __getattr__(self, name: str) -> Any:
-        return plain(self._members.get(name))
+        # Most members are texts and numbers, for which another call would double the time.
+        value = self._members.get(name)
+        return plain(value) if type(value) in _NESTED else value
 
     def to_dict(self) -> dict[str, Any]:
         """The object itself."""
         return dict(self._members)
+
+
+_NESTED = (dict, list)
 
 
 def plain(value: Any) -> Any:
