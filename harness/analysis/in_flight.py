@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,17 @@ import numpy as np
 from harness.analysis.columns import Columns
 
 
-def of_window(about: Mapping[str, Any], part: Columns) -> dict[str, dict[str, int]]:
+def of_window(about: Mapping[str, Any], part: Columns, whole: Sequence[int]) -> dict[str, dict[str, int]]:
     """`in_flight` of a cell: how many were `wanted` at once, and how many there were at `most`, in the best trial.
 
-    Empty where a cell has no window of its own: it releases whole batches, follows what comes back, or has arrivals.
+    Of `whole` trials alone: what was under way when a run ended early has no record. Empty without one, and where a
+    cell has no window of its own: it releases whole batches, follows what comes back, or has arrivals.
     """
     strategy = about["strategy"]
-    if strategy["dispatch"] != "window" or about.get("arrivals"):
+    if not whole or strategy["dispatch"] != "window" or about.get("arrivals"):
         return {}
     wanted = min(int(strategy["in_flight"]), int(about["requests_per_trial"]))
-    return {"in_flight": {"wanted": wanted, "most": max(_most(part, trial) for trial in np.unique(part.trial))}}
+    return {"in_flight": {"wanted": wanted, "most": max(_most(part, trial) for trial in whole)}}
 
 
 def _most(part: Columns, trial: int) -> int:

@@ -175,7 +175,7 @@ def _cell(about: Mapping[str, Any], part: Columns, makespans: Makespans) -> dict
         "goodput": _rounded(float(good.mean())),
         "total_s": _mean(totals),
         **_of_open_loop(about, part, whole),
-        **of_window(about, part),
+        **of_window(about, part, whole),
         "batch_s": _spread(
             np.array([makespan for makespan, _ in makespans.values()]), _clusters(*np.array([*makespans]).T)
         ),

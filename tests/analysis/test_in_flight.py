@@ -11,14 +11,14 @@ from tests.folders import STRATEGY, manifest, outcome
 REQUESTS = 40
 
 
-def played(path: Path, apart_s: float, **strategy) -> dict:
+def played(path: Path, apart_s: float, *, recorded: int = REQUESTS, **strategy) -> dict:
     """The summary of two trials of a window of 20, in which a request of a second begins every so often."""
     folder = RunFolder.create(path, "made")
     folder.write_config({"trials": 2})
     window = STRATEGY | {"name": "a", "dispatch": "window", "in_flight": 20} | strategy
     folder.write_manifest(manifest({"a": {"strategy": window}}, REQUESTS))
     for trial in range(2):
-        for request in range(REQUESTS):
+        for request in range(recorded):
             folder.append(outcome("a", trial, 0, request, request * apart_s, 1.0))
     folder.close()
     return finish(folder)
@@ -40,6 +40,13 @@ def test_a_window_is_never_wider_than_the_trial_is_long(tmp_path: Path):
     """A hundred requests in flight are not to be had of forty."""
     (cell,) = played(tmp_path / "run", 0.0, in_flight=100)["cells"]
     assert cell["in_flight"] == {"wanted": 40, "most": 40}
+
+
+def test_a_run_that_ended_early_is_not_blamed(tmp_path: Path):
+    """What was under way then has no record, so nobody knows how many there were."""
+    summary = played(tmp_path / "run", 0.05, recorded=10)
+    assert "in_flight" not in summary["cells"][0]
+    assert "window_not_reached" not in {note["code"] for note in summary["warnings"]}
 
 
 @pytest.mark.parametrize("dispatch", ["gather", "open", "aimd"])
