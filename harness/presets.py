@@ -9,11 +9,14 @@ import yaml
 from pydantic import ValidationError
 
 from harness.errors import UserError, did_you_mean
+from harness.faults import catalogue as faults
 from harness.places import directories, members, packaged
 from harness.strategies import ADAPTER, Played, Strategy
 from harness.validation import validation_error
 
 __all__ = [
+    "GROUPS",
+    "catalogue",
     "directories",
     "find",
     "load",
@@ -24,7 +27,31 @@ __all__ = [
     "yaml_error",
 ]
 
+#: Groups of conf/ and the words by which messages and `harness list` call their members.
+GROUPS = {
+    "experiment": "experiments",
+    "strategy": "strategies",
+    "profile": "profiles",
+    "fault": "faults",
+    "workload": "workloads",
+    "target": "targets",
+}
+
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """Everything that can be chosen, by group, with a line about each."""
+    groups = {
+        words: {name: _about(load(path)) for name, path in members(group).items()}
+        for group, words in GROUPS.items()
+        if group != "target"
+    }
+    return groups | {"faults": faults()}
+
+
+def _about(content: dict[str, Any]) -> str:
+    return str(content.get("question") or content.get("description") or "")
 
 
 def find(group: str, name: str) -> Path:

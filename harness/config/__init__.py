@@ -1,7 +1,6 @@
 """Settings: composed by Hydra, checked by pydantic, and turned into objects in one place."""
 
 from harness.config.build import compose
-from harness.config.files import catalogue
 from harness.config.matrix import axes_of, expand
 from harness.config.schema import CLUSTERS, Cell, Experiment
 from harness.config.serve import ServeSettings, serve_settings
@@ -13,7 +12,6 @@ __all__ = [
     "Experiment",
     "ServeSettings",
     "axes_of",
-    "catalogue",
     "combinations",
     "compose",
     "expand",

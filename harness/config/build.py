@@ -8,7 +8,7 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness.config.errors import did_you_mean, validation_error
 from harness.config.files import GROUPS, check_syntax, directories, find, load, packaged
@@ -26,7 +26,7 @@ from harness.strategies import Strategy
 
 _AXES = AXES_OF_STRATEGY | {"strategy", "profile", "fault", "rate", "batch_size"}
 _SETTINGS = TypeAdapter(Settings)
-_FAULT: TypeAdapter[Fault] = TypeAdapter(AnyFault)
+_FAULT: TypeAdapter[Fault] = TypeAdapter(AnyFault, config=ConfigDict(defer_build=True))
 #: The value of the axis `fault` that adds none.
 NO_FAULT = "none"
 

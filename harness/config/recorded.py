@@ -20,7 +20,7 @@ MOST_TIMES = 1000
 _BROKEN = ("connection_error", "stream_error", "truncated")
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", defer_build=True))
 class Recording:
     """A file of recorded attempts and the `column` with the seconds to their first content.
 

@@ -18,7 +18,7 @@ from harness.profiles import Profile
 from harness.strategies import AnyStrategy, Strategy
 from harness.workload import Workload
 
-_FORBID = ConfigDict(extra="forbid")
+_FORBID = ConfigDict(extra="forbid", defer_build=True)
 Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]

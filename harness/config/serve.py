@@ -16,7 +16,7 @@ from harness.errors import UserError
 from harness.profiles import Profile
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", defer_build=True))
 class ServeSettings:
     """Where the mock listens and how it behaves. `time_scale` multiplies the profile's times."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness.config.errors import validation_error
 from harness.errors import UserError
@@ -18,7 +18,7 @@ NO_BATCHES = (
     "dispatch=gather awaits batches, and with workload.arrivals there are none: "
     "leave it out for no limit, or use dispatch=window, aimd or gradient for one"
 )
-_ARRIVALS: TypeAdapter[Arrivals] = TypeAdapter(AnyArrivals)
+_ARRIVALS: TypeAdapter[Arrivals] = TypeAdapter(AnyArrivals, config=ConfigDict(defer_build=True))
 
 Combination = Mapping[str, Any]
 

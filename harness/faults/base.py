@@ -13,7 +13,7 @@ from harness.distributions import Distribution
 from harness.draws import whole_number
 from harness.scripts import NEVER, Script
 
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True)
 Tokens = Annotated[int, Field(ge=0, strict=True)]
 Seconds = Annotated[float, Field(gt=0)]
 Times = Annotated[int, Field(ge=1, strict=True)]

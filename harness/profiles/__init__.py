@@ -23,7 +23,7 @@ _NOWHERE = Meeting()
 _CACHED_LENGTH = 4096
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", defer_build=True))
 class Profile:
     """Draws the script of every attempt.
 

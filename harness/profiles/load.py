@@ -14,7 +14,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 PerMinute = Annotated[float, Field(gt=0)]
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True))
 class Load:
     """Limits of a server, and what it costs to come near them.
 

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from harness.strategies import hedges, restarts, sdk
 from harness.strategies.base import OFF, Strategy
@@ -38,7 +38,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     kinds: Any = Annotated[reduce(or_, Strategy.register.values()), Field(discriminator="kind")]
     found: Any = Annotated[kinds, BeforeValidator(_with_kind)]
-    globals().update(AnyStrategy=found, ADAPTER=TypeAdapter(found))
+    globals().update(AnyStrategy=found, ADAPTER=TypeAdapter(found, config=ConfigDict(defer_build=True)))
     return globals()[name]
 
 

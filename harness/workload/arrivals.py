@@ -21,7 +21,7 @@ from harness.draws import uniform
 from harness.records import rounded
 from harness.workload.traces import Trace, trace_in
 
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True)
 Rate = Annotated[float, Field(gt=0)]
 Flag = Annotated[bool, Field(strict=True)]
 #: Below this, in requests, a request counts as scheduled within a duration: the sum of a thousand tenths is not 100.

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,29 @@ def test_help_is_light_and_shows_examples(words):
     )
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
     assert "harness run article" in done.stdout or "examples:" in done.stdout
+
+
+def test_list_is_light():
+    """Names are read without what composes and plays them."""
+    code = (
+        "import sys; from harness.cli import main\nmain(['list'])\n"
+        "heavy = {'openai', 'pandas', 'matplotlib', 'hydra', 'numpy', 'harness.config'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+
+def test_a_process_of_the_commands_own_ends_without_a_last_look_for_garbage():
+    """What lives on when it ends is out of the collector's way, after an error too."""
+    code = (
+        "import gc, sys; from harness.cli import entry\nbefore = gc.get_threshold()[0]\n"
+        "sys.argv = ['harness', 'list', 'nonsense']\ncode = entry()\n"
+        "print(code, gc.get_threshold()[0] > before, gc.get_freeze_count() > 1000, len(gc.get_objects()) < 1000)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "True", "True", "True"]
+    scripts = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"harness": "harness.cli:entry"}
 
 
 def test_the_mock_is_started_and_stopped_for_a_run_in_real_time(harness, monkeypatch):

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.config import catalogue, combinations, compose, serve_settings
+from harness.config import combinations, compose, serve_settings
 from harness.config.files import members
 from harness.errors import UserError
 from harness.faults import catalogue as faults
+from harness.presets import catalogue
 
 
 def cells(experiment: str | None, *words: str) -> list[str]:

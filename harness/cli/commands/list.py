@@ -29,7 +29,7 @@ def _handle(arguments: argparse.Namespace) -> int:
     group = _SINGULAR.get(arguments.group, arguments.group)
     if group is not None and group not in _USE:
         raise UserError(f"nothing to list under '{group}'{did_you_mean(group, [*_USE, *_SINGULAR])}")
-    from harness.config import catalogue
+    from harness.presets import catalogue
 
     groups = {name: entries for name, entries in catalogue().items() if group in {None, name}}
     if arguments.json:
