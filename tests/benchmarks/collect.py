@@ -48,9 +48,7 @@ def parts(names: Sequence[str]) -> list[str]:
 def measure(part: str, *, rounds: int | None = None, smoke: bool = False) -> dict[str, results.Table]:
     """The tables of a part. Raises PartError."""
     settings = {figures.ROUNDS: str(rounds) if rounds else "", figures.SMOKE: "1" if smoke else ""}
-    # Within a worker of xdist nothing would be measured: pytest-benchmark switches itself off there.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
-    environment = inherited | {name: value for name, value in settings.items() if value}
+    environment = _inherited() | {name: value for name, value in settings.items() if value}
     about = results.about(rounds)
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found.json"
@@ -62,6 +60,17 @@ def measure(part: str, *, rounds: int | None = None, smoke: bool = False) -> dic
     if code:
         raise PartError(f"pytest ended with {code}", tables)
     return tables
+
+
+def _inherited() -> dict[str, str]:
+    """The environment without what would distort: within a worker of xdist pytest-benchmark switches itself off, and
+    modules of a checkout would be compiled by every process, while those of installed programs never are.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTEST_XDIST") and name != "PYTHONDONTWRITEBYTECODE"
+    }
 
 
 def tables_of(benchmarks: dict[str, Any], about: results.Table) -> dict[str, results.Table]:

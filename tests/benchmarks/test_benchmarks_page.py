@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -119,3 +120,17 @@ def test_the_environment_lowers_the_rounds(monkeypatch, said, expected):
     if said is not None:
         monkeypatch.setenv(figures.ROUNDS, said)
     assert figures.rounds(5) == expected
+
+
+def test_benchmarks_run_without_what_would_distort_them(monkeypatch):
+    """Neither a worker of xdist nor modules that every process compiles; the rest of the environment stays."""
+    given = {}
+    monkeypatch.setattr(
+        collect.subprocess, "run", lambda *_, env, **__: given.update(env) or SimpleNamespace(returncode=0)
+    )
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("KEPT", "yes")
+    collect.measure("simulation")
+    assert given["KEPT"] == "yes"
+    assert not {"PYTEST_XDIST_WORKER", "PYTHONDONTWRITEBYTECODE"} & set(given)
