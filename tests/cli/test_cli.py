@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -163,6 +164,7 @@ def test_ctrl_c_ends_cleanly_and_the_run_can_be_continued(tmp_path: Path, engine
     records = tmp_path / "run" / "records.jsonl"
     while not records.is_file() or records.stat().st_size < 100_000:
         assert process.poll() is None, process.stderr.read()
+        time.sleep(0.005)
     # A terminal sends it to every process of the command, workers included.
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
@@ -185,6 +187,7 @@ def test_killed_at_any_moment_nothing_finished_is_lost(tmp_path: Path):
     records = tmp_path / "run" / "records.jsonl"
     while not records.is_file() or records.stat().st_size < 200_000:
         assert process.poll() is None
+        time.sleep(0.005)
     process.kill()
     process.wait()
     assert main([*words, "out=run", "resume=true"]) == 0

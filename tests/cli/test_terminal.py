@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,8 +22,8 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
 ]
 
-#: Looks at a screen before what is waited for is given up; each takes some milliseconds.
-LOOKS = 20_000
+#: Looks at a screen before what is waited for is given up, and the seconds between two, which are the command's.
+LOOKS, PAUSE_S = 4_000, 0.05
 
 
 class Terminal:
@@ -56,6 +57,7 @@ class Terminal:
             lines = self.screen()
             if wanted(lines):
                 return lines
+            time.sleep(PAUSE_S)
         raise AssertionError("\n".join(lines))
 
 
@@ -139,6 +141,7 @@ def test_a_run_is_watched_from_elsewhere(terminal, tmp_path):
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         while not (tmp_path / "run" / "manifest.json").is_file():
             assert run.poll() is None
+            time.sleep(PAUSE_S)
         screen = terminal(80, 24)
         screen.type("watch", "run")
         lines = screen.seen(has("slowest", "/90,000 requests", "article · virtual clock"))
