@@ -19,6 +19,7 @@ _HERE = "tests/benchmarks"
 PARTS = {
     "clients_100": ("peers/test_side_by_side.py::test_side_by_side[100-in-flight]",),
     "clients_1000": ("peers/test_side_by_side.py::test_side_by_side[1000-in-flight]",),
+    "clients_5000": ("peers/test_many_in_flight.py",),
     "virtual": ("test_speed.py::test_seconds_per_1000_requests", "test_player_cost.py"),
     "sockets": ("test_real_sockets.py",),
     "simulation": ("test_simulation_speed.py",),

@@ -59,6 +59,16 @@ _RESULT = (
     Column.of("CPU, ms a request", "cpu_ms", ".2f"),
     Column.of("MiB", "peak_mib", ",.0f"),
 )
+_HELD = (
+    _CLIENT,
+    Column.of("MiB", "peak_mib", ",.0f"),
+    Column.of("target, MiB", "target_mib", ",.0f"),
+    Column.of("at once", "most_in_flight", ",.0f"),
+    Column.of("requests/s", "requests_per_s", ",.1f"),
+    Column.of("TTFT error on the wire p50 / p99, ms", "wire_error_p50_ms wire_error_p99_ms", ",.1f"),
+    Column.of("command, s", "command_s", ".1f"),
+    Column.of("CPU, ms a request", "cpu_ms", ".2f"),
+)
 _LIMITS = (
     _CLIENT,
     Column.of("server late p50 / p99, ms", "server_late_p50_ms server_late_p99_ms", ".1f"),
@@ -84,12 +94,16 @@ counted for each.
 What limits each is in the second tables: how late the server sent first tokens by its own log, its CPU, the cores that
 it kept busy while requests were under way, those of the client over the whole command, and those of all other programs
 on the machine, which should be near none.
+
+The last table is of answers that take 20 s, the first of 31 tokens after 5 s and the others half a second apart, so
+that thousands of them are really under way at once.
 """,
         (
             ("clients_100", "100 in flight, 1,000 requests", _RESULT),
             ("clients_1000", "1,000 in flight, 3,000 requests", _RESULT),
             ("clients_100", "What limits them, 100 in flight", _LIMITS),
             ("clients_1000", "What limits them, 1,000 in flight", _LIMITS),
+            ("clients_5000", "5,000 in flight, 10,000 requests", _HELD),
         ),
     ),
     Section(

@@ -7,6 +7,7 @@ import pytest
 from tests.benchmarks.collect import measure
 from tests.benchmarks.peers.load import ANSWER_S
 from tests.benchmarks.peers.ours import FLOORS, HARNESSES
+from tests.benchmarks.peers.test_many_in_flight import CLIENTS
 from tests.benchmarks.peers.test_side_by_side import SMALL
 
 
@@ -30,3 +31,15 @@ def test_clients_are_measured_side_by_side():
         assert row["peak_mib"] > 0
         assert row["server_cpu_ms"] > 0
     assert all(rows[client.name]["wire_error_p50_ms"] is not None for client in HARNESSES)
+
+
+@pytest.mark.slow
+def test_memory_is_measured_with_a_window_that_is_full():
+    """Of the clients that can take in so much."""
+    tables = measure("clients_5000", rounds=1, smoke=True)
+    (rows,) = (table["rows"] for table in tables.values())
+    assert [row["client"] for row in rows] == [client.name for client in CLIENTS]
+    for row in rows:
+        assert row["most_in_flight"] == 20
+        assert row["peak_mib"] > 0
+        assert row["wire_error_p99_ms"] >= row["wire_error_p50_ms"] >= 0

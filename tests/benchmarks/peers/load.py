@@ -10,13 +10,19 @@ from typing import Any, Protocol
 #: The server: its first token, so many tokens, and the time from one to the next, in seconds.
 FIRST_S, TOKENS, BETWEEN_S = 0.5, 16, 0.02
 ANSWER_S = FIRST_S + (TOKENS - 1) * BETWEEN_S
-#: As words of `harness serve` and of `harness run`.
-SERVER_WORDS = (
-    "profile=instant",
-    f"profile.first_content={{kind: constant, value: {FIRST_S}}}",
-    f"profile.between_tokens={{kind: constant, value: {BETWEEN_S}}}",
-    f"profile.output_tokens={TOKENS}",
-)
+
+
+def server_words(first_s: float, tokens: int, between_s: float) -> tuple[str, ...]:
+    """Words of `harness serve` and of `harness run` for answers like that."""
+    return (
+        "profile=instant",
+        f"profile.first_content={{kind: constant, value: {first_s}}}",
+        f"profile.between_tokens={{kind: constant, value: {between_s}}}",
+        f"profile.output_tokens={tokens}",
+    )
+
+
+SERVER_WORDS = server_words(FIRST_S, TOKENS, BETWEEN_S)
 
 
 @dataclass(frozen=True)

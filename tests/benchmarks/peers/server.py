@@ -90,12 +90,12 @@ def _has_token(events: list[tuple[str, float]]) -> bool:
 
 
 @contextlib.contextmanager
-def served() -> Iterator[Server]:
-    """The server on a free port, for as long as the block lasts."""
+def served(*words: str) -> Iterator[Server]:
+    """The server on a free port, for as long as the block lasts; `words` change its answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "harness", "serve", f"port={port}", *SERVER_WORDS]
+    command = [sys.executable, "-m", "harness", "serve", f"port={port}", *(words or SERVER_WORDS)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + START_LIMIT_S
