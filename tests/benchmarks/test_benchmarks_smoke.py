@@ -40,6 +40,6 @@ def test_memory_is_measured_with_a_window_that_is_full():
     (rows,) = (table["rows"] for table in tables.values())
     assert [row["client"] for row in rows] == [client.name for client in CLIENTS]
     for row in rows:
-        assert row["most_in_flight"] == 20
+        assert 19 <= row["most_in_flight"] <= 20
         assert row["peak_mib"] > 0
         assert row["wire_error_p99_ms"] >= row["wire_error_p50_ms"] >= 0

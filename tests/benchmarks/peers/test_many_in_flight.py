@@ -3,7 +3,8 @@
     pytest tests/benchmarks/peers/test_many_in_flight.py -m bench --benchmark-enable -s
 
 The first of 31 tokens comes after 5 s and the others half a second apart, so that even one core can hold the window
-full; two windows are played. Figures are medians of three (BENCHMARK_ROUNDS lowers that).
+full; two windows are played, over as many connections (the SDK's default is 1,000 at most). Figures are medians of
+three (BENCHMARK_ROUNDS lowers that).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.benchmarks import figures
@@ -27,10 +30,16 @@ SMALL, SMALL_WORDS = Load(20, 40), server_words(0.5, TOKENS, 0.02)
 TARGET_MIB = 500
 #: Those of ours that can take in so much.
 CLIENTS = [
-    Harness(client.name, (*client.words, f"workload.max_tokens={TOKENS}"))
+    Harness(client.name, (*client.words, "strategy.max_connections=auto", f"workload.max_tokens={TOKENS}"))
     for client in HARNESSES
     if "asyncio" in client.name
 ]
+
+
+def most_on_the_wire(attempts: pd.DataFrame) -> int:
+    """The most requests that were written and not yet answered in whole at one instant."""
+    written, ended = np.sort(attempts["written_s"]), np.sort(attempts["last_content_s"])
+    return int((np.arange(1, len(written) + 1) - np.searchsorted(ended, written, side="right")).max())
 
 
 def row(client: Harness, load: Load, server: Server, folder: Path) -> figures.Row:
@@ -41,7 +50,7 @@ def row(client: Harness, load: Load, server: Server, folder: Path) -> figures.Ro
     wire = cell["wire"]["ttft_s"]
     first_s = FIRST_S if load is LOAD else 0.5
     return {name: found[name] for name in ("requests_per_s", "command_s", "cpu_ms", "peak_mib")} | {
-        "most_in_flight": cell["in_flight"]["most"],
+        "most_in_flight": most_on_the_wire(pd.read_parquet(folder / "out" / "attempts.parquet")),
         "wire_error_p50_ms": milliseconds(wire["p50"] - first_s),
         "wire_error_p99_ms": milliseconds(wire["p99"] - first_s),
     }
@@ -71,4 +80,4 @@ def test_memory_with_many_in_flight(benchmark, tmp_path: Path, capsys):
                 f"{one['requests_per_s']:.1f} requests/s, {one['cpu_ms']:.2f} ms of CPU a request, TTFT on the wire "
                 f"{one['wire_error_p50_ms']:+.1f} / {one['wire_error_p99_ms']:+.1f} ms"
             )
-    assert all(one["most_in_flight"] == load.in_flight for one in rows)
+    assert all(one["most_in_flight"] >= 0.95 * load.in_flight for one in rows)
