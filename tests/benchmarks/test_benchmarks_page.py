@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.benchmarks import chart, collect, figures, page, results
+from tests.benchmarks import chart, collect, figures, page, results, sections
 
 COMMITTED = results.load()
 
@@ -35,13 +35,13 @@ def test_the_picture_is_drawn_from_the_results():
 
 def test_every_measured_table_is_on_the_page():
     """A table that no section shows would be measured for nobody."""
-    shown = {name for section in page.SECTIONS for name, _, _ in section.tables}
+    shown = {name for section in sections.SECTIONS for name, _, _ in section.tables}
     assert shown >= set(COMMITTED["tables"])
 
 
 def test_every_part_is_measured_by_the_command_of_one_section():
     """In the order of the page."""
-    assert [part for section in page.SECTIONS for part in collect.parts([section.part])] == list(collect.PARTS)
+    assert [part for section in sections.SECTIONS for part in collect.parts([section.part])] == list(collect.PARTS)
 
 
 def test_an_unknown_part_is_named_with_those_there_are():
@@ -134,3 +134,16 @@ def test_benchmarks_run_without_what_would_distort_them(monkeypatch):
     collect.measure("simulation")
     assert given["KEPT"] == "yes"
     assert not {"PYTEST_XDIST_WORKER", "PYTHONDONTWRITEBYTECODE"} & set(given)
+
+
+def test_tables_of_different_days_and_speeds_are_told_apart():
+    """From the first to the last, the slowest last."""
+    rows = [{"client": "ideal", "requests_per_s": 1.0}]
+    about = results.about(None) | {"versions": {}, "rows": rows}
+    tables = {
+        "clients_100": about | {"measured": "2026-01-02", "million_additions_s": 0.1},
+        "clients_1000": about | {"measured": "2026-01-01", "million_additions_s": 0.03},
+    }
+    shown = page.render({"schema": 1, "tables": tables})
+    assert "2026-01-01 to 2026-01-02: " in shown
+    assert "a million additions in 30 to 100 ms" in shown
