@@ -32,7 +32,8 @@ def reported(folder: Path, out: Path) -> tuple[float, float, float]:
     command = [sys.executable, "-m", "harness", "report", str(folder), "--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
     seconds = time.perf_counter() - begun
     return seconds, usage.ru_maxrss / 1024, (out / "index.html").stat().st_size / 2**20
 
