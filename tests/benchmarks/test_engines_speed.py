@@ -31,8 +31,10 @@ pytestmark = [
     pytest.mark.skipif(cores() != WORKERS, reason="two cores are what is measured"),
 ]
 
-#: Plain answers of one token, which cost a server least.
-SERVER = {"first_content": {"kind": "constant", "value": 0.2}, "output_tokens": 1}
+#: So large that starting two processes does not count.
+REQUESTS = 4_000
+#: Requests per second that the load allows in real time: more than both engines reach, or it would limit them.
+OFFERED_PER_S = 2_000
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,12 @@ def compared(rounds: dict[str, Callable[[Path], Round]], folder: Path, times: in
     return {name: sorted(several, key=lambda one: one.seconds)[times // 2] for name, several in found.items()}
 
 
-def shown(title: str, requests: int, found: dict[str, Round]) -> None:
+def shown(title: str, found: dict[str, Round]) -> None:
     print(f"\n{title}")
     for name, one in found.items():
-        each = [1000 * seconds / requests for seconds in (one.used.here, one.used.children / WORKERS, one.used.server)]
+        each = [1000 * seconds / REQUESTS for seconds in (one.used.here, one.used.children / WORKERS, one.used.server)]
         cpu = "here {:.2f}, each of two that play {:.2f}, server {:.2f}".format(*each)
-        print(f"{name:<10} {requests / one.seconds:7.1f} requests/s; ms of CPU a request: {cpu}")
+        print(f"{name:<10} {REQUESTS / one.seconds:7.1f} requests/s; ms of CPU a request: {cpu}")
     local, processes = found["local"], found["processes"]
     busiest = max(processes.used.here, processes.used.children / WORKERS)
     print(f"processes / local: {local.seconds / processes.seconds:.2f}; by CPU {local.used.here / busiest:.2f}")
@@ -91,8 +93,8 @@ def shown(title: str, requests: int, found: dict[str, Round]) -> None:
 @pytest.mark.parametrize("shards", [1, 2])
 def test_virtual_time(shards, tmp_path: Path, capsys):
     """That every request has its record is what is asserted: trials shared out, and one trial in two shards."""
-    words = ["strategy=sdk_default", "strategy.stream=true", "strategy.dispatch=window", f"trials={4 // shards}"]
-    words += ["profile=calm", "workload.batches=1", f"workload.batch_size={250 * shards}", f"shards={shards}"]
+    words = ["strategy=sdk_default", "strategy.stream=true", "strategy.dispatch=window", f"trials={8 // shards}"]
+    words += ["profile=calm", "workload.batches=1", f"workload.batch_size={REQUESTS // 8 * shards}", f"shards={shards}"]
 
     def play(engine: str) -> Callable[[Path], Round]:
         def played(out: Path) -> Round:
@@ -101,22 +103,22 @@ def test_virtual_time(shards, tmp_path: Path, capsys):
             began, used = time.monotonic(), Used.now()
             assert run(experiment, folder).exit_code == 0
             seconds = time.monotonic() - began
-            assert sum(1 for _ in folder.lines()) == 1000
+            assert sum(1 for _ in folder.lines()) == REQUESTS
             return Round(seconds, Used.now().since(used))
 
         return played
 
     found = compared({engine: play(engine) for engine in ("local", "processes")}, tmp_path)
     with capsys.disabled():
-        shown(f"virtual time, 1,000 streamed requests, shards={shards}", 1000, found)
+        shown(f"virtual time, {REQUESTS:,} streamed requests, shards={shards}", found)
 
 
 @pytest.mark.parametrize("in_flight", [100, 400])
 def test_real_time(in_flight, tmp_path: Path, capsys):
     """That every request was answered is what is asserted. The clients are limited by themselves, not by latency."""
-    requests = 2000
+    latency_s = in_flight / OFFERED_PER_S
     words = ["clock=real", "strategy=sdk_default", "strategy.dispatch=window", f"strategy.in_flight={in_flight}"]
-    words += ["workload.batches=1", f"workload.batch_size={requests}", "workload.max_tokens=1"]
+    words += ["workload.batches=1", f"workload.batch_size={REQUESTS}", "workload.max_tokens=1"]
 
     def play(engine: str, url: str, pid: int) -> Callable[[Path], Round]:
         def played(out: Path) -> Round:
@@ -125,15 +127,18 @@ def test_real_time(in_flight, tmp_path: Path, capsys):
             used = Used.now(pid)
             assert run(experiment, folder).exit_code == 0
             lines = list(folder.lines())
-            assert len(lines) == requests
+            assert len(lines) == REQUESTS
             assert {line["outcome"] for line in lines} == {"ok"}
             seconds = max(line["end_s"] for line in lines) - min(line["start_s"] for line in lines)
             return Round(seconds, Used.now(pid).since(used))
 
         return played
 
-    with ServerProcess(Profile.from_dict({"name": "cheap", **SERVER})) as server:
+    # Plain answers of one token cost a server least.
+    constant = {"kind": "constant", "value": latency_s}
+    cheap = Profile.from_dict({"name": "cheap", "first_content": constant, "output_tokens": 1})
+    with ServerProcess(cheap) as server:
         rounds = {engine: play(engine, server.base_url, server.pid) for engine in ("local", "processes")}
         found = compared(rounds, tmp_path)
     with capsys.disabled():
-        shown(f"real time, {requests:,} plain requests, {in_flight} in flight, 0.2 s each", requests, found)
+        shown(f"real time, {REQUESTS:,} plain requests, {in_flight} in flight, {latency_s:g} s each", found)
