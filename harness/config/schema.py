@@ -15,7 +15,7 @@ from harness.clock import EventLoop
 from harness.engines.addresses import Address
 from harness.faults import AnyFault
 from harness.profiles import Profile
-from harness.strategies import AnyStrategy, Strategy
+from harness.strategies import SDK_POOL, AnyStrategy, Strategy
 from harness.workload import Workload
 
 _FORBID = ConfigDict(extra="forbid", defer_build=True)
@@ -163,6 +163,12 @@ class Cell:
     profile: Profile
     batch_size: int
     axes: dict[str, Any]
+
+    @property
+    def at_once(self) -> int:
+        """Attempts that can be under way at once, as far as that is known: nothing but the pool limits `open`."""
+        requests = {"gather": self.batch_size, "open": SDK_POOL}.get(self.strategy.dispatch, self.strategy.in_flight)
+        return min(requests, len(self.workload)) * (1 + self.strategy.hedges)
 
 
 @plain_dataclass(frozen=True)

@@ -10,9 +10,10 @@ from harness.estimate.attempts import Attempts, attempts
 from harness.estimate.duration import Duration, duration
 from harness.estimate.foresee import Foreseen, foresee
 from harness.estimate.matrix import Matrix, matrix
+from harness.estimate.pool import Pool, pool
 from harness.estimate.tokens import Cost, Tokens, cost, tokens
 
-__all__ = ["Attempts", "Cost", "Duration", "Estimate", "Foreseen", "Matrix", "Tokens", "estimate"]
+__all__ = ["Attempts", "Cost", "Duration", "Estimate", "Foreseen", "Matrix", "Pool", "Tokens", "estimate"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Estimate:
     reference: str
     #: The mock's, where it is the same for all cells.
     profile: str | None
+    #: Of the cell that asks most of it, where it asks for more than there is.
+    pool: Pool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and words, as `--dry-run --json` prints them."""
@@ -56,4 +59,5 @@ def estimate(experiment: Experiment) -> Estimate:
         most_trials=experiment.most_trials,
         reference=experiment.reference,
         profile=settings.profile.name if settings.target.kind == "mock" and "profile" not in settings.matrix else None,
+        pool=pool(experiment),
     )

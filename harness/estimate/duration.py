@@ -40,7 +40,7 @@ def duration(experiment: Experiment, foreseen: Sequence[Foreseen], attempts: Att
         units = experiment.trials * len(experiment.cells)
         processes = workers(experiment, units)
         return Duration(_virtual(experiment, attempts) / processes + _around(experiment), units, processes)
-    processes = _at_once(experiment)
+    processes = processes_of_a_trial(experiment)
     known = [one.total_s for one in foreseen if one.total_s is not None]
     reason = next((one.why_not for one in foreseen if one.why_not), None)
     if not known:
@@ -48,7 +48,7 @@ def duration(experiment: Experiment, foreseen: Sequence[Foreseen], attempts: Att
     return Duration(experiment.trials * sum(known) + _around(experiment), len(known), processes, reason)
 
 
-def _at_once(experiment: Experiment) -> int:
+def processes_of_a_trial(experiment: Experiment) -> int:
     """How many processes play one trial in real time, as far as is known before a cluster is asked."""
     engine = engine_of(experiment, 1)
     if engine == "local":

@@ -20,7 +20,8 @@ def lines(estimate: Estimate, columns: int | None = None) -> list[str]:
         rows.append(("profile", estimate.profile))
     if estimate.trials != estimate.most_trials:
         rows.append(("trials", f"{estimate.trials} at first, {estimate.most_trials:,} at most"))
-    rows += [("attempts", _attempts(estimate)), *_tokens(estimate), ("takes", _takes(estimate.duration, estimate))]
+    rows += [("attempts", _attempts(estimate)), *_pool(estimate), *_tokens(estimate)]
+    rows.append(("takes", _takes(estimate.duration, estimate)))
     width = max(len(label) for label, _ in rows)
     found = [f"  {label:<{width}}  {text}" for label, text in rows]
     return [_folded(line, columns, width + 4) for line in found]
@@ -70,6 +71,16 @@ def _attempts(estimate: Estimate) -> str:
     found = estimate.attempts
     some = "at least" if found.is_least else "about"
     return f"{found.requests:,} requests: {some} {found.expected:,} expected, at most {found.most:,} (retries multiply)"
+
+
+def _pool(estimate: Estimate) -> list[tuple[str, str]]:
+    found = estimate.pool
+    if found is None:
+        return []
+    where = f" of cell {found.cell}" if estimate.matrix.cells > 1 else ""
+    limit = f"{found.connections:,} connections, the SDK's own limit, for {found.wanted:,} attempts at once{where}"
+    advice = "the rest wait in the client; strategy.max_connections=auto has one for each"
+    return [("pool", f"{limit}: {advice}")]
 
 
 def _tokens(estimate: Estimate) -> list[tuple[str, str]]:

@@ -32,12 +32,8 @@ def check_open_files(experiment: Experiment) -> None:
 
 def connections(cell: Cell) -> int:
     """The most that a cell has open at once: one for each request in flight, and for each copy of it."""
-    strategy = cell.strategy
-    at_once = cell.batch_size if strategy.dispatch == "gather" else strategy.in_flight
-    wanted = min(at_once, len(cell.workload)) * (1 + strategy.hedges)
-    most = strategy.max_connections
-    pool = min(wanted, most) if isinstance(most, int) else wanted
-    return pool * (1 + strategy.needs_fresh_connections)
+    pool = int(min(cell.at_once, cell.strategy.connections))
+    return pool * (1 + cell.strategy.needs_fresh_connections)
 
 
 def raised(needed: int) -> int | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from harness.strategies import hedges, restarts, sdk
-from harness.strategies.base import OFF, Strategy
+from harness.strategies.base import OFF, SDK_POOL, Strategy
 from harness.strategies.memory import Memory
 from harness.strategies.played import Played
 from harness.strategies.sdk import Sdk
@@ -50,6 +50,7 @@ def memory_of(strategy: Strategy) -> Memory:
 __all__ = [
     "ADAPTER",
     "OFF",
+    "SDK_POOL",
     "AnyStrategy",
     "Memory",
     "Played",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -17,6 +18,9 @@ Flag = Annotated[bool, Field(strict=True)]
 Dispatch = Literal["gather", "window", "aimd", "gradient", "open"]
 Transport = Literal["httpx2", "aiohttp", "asyncio"]
 _S = TypeVar("_S", bound="Strategy")
+
+#: The SDK's own limit of connections at once, by client.
+SDK_POOL = 1_000
 
 #: `timeout=off`: no limit at all.
 OFF: Literal["off"] = "off"
@@ -98,6 +102,13 @@ class Strategy:
         if self.max_connections == "auto":
             return {"max_connections": None, "max_keepalive_connections": None}
         return {} if self.max_connections is None else {"max_connections": self.max_connections}
+
+    @property
+    def connections(self) -> float:
+        """The most connections that its client has at once."""
+        if self.max_connections == "auto":
+            return math.inf
+        return SDK_POOL if self.max_connections is None else self.max_connections
 
     def call_arguments(self) -> dict[str, Any]:
         """The keyword arguments of `chat.completions.create` that this strategy sets."""

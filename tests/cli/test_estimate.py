@@ -240,3 +240,27 @@ def test_a_run_says_it_before_it_starts(harness):
     _, out, err = harness("run", "strategy=article_10", "workload=smoke", "out=run", "report=false")
     assert err.index("attempts  20 requests: about 20 expected, at most 360") < err.index("run folder: run")
     assert "expected, at most" not in out
+
+
+WINDOW = ["clock=real", "engine=local", "strategy=sdk_default", "strategy.dispatch=window", "workload.batches=30"]
+WIDE = [*WINDOW, "strategy.in_flight=3000"]
+
+
+def test_a_pool_that_is_too_small_is_told_beforehand():
+    """The SDK's own limit, of which few know; who sets one knows, and virtual time has none."""
+    assert said(None, *WIDE, columns=None)["pool"] == (
+        "1,000 connections, the SDK's own limit, for 3,000 attempts at once: the rest wait in the client; "
+        "strategy.max_connections=auto has one for each"
+    )
+    for words in (["strategy.max_connections=auto"], ["strategy.max_connections=50"], ["clock=virtual"]):
+        assert "pool" not in said(None, *WIDE, *words)
+    assert "pool" not in said(None, *WIDE, "strategy.in_flight=1000")
+
+
+def test_every_client_has_a_pool_of_its_own():
+    """Shards have a client each; the cell that asks for most is named where there are several."""
+    processes = [*WIDE, "engine=processes"]
+    assert estimate(compose(None, [*processes, "shards=2"])).pool.connections == 2_000
+    assert estimate(compose(None, [*processes, "shards=3"])).pool is None
+    cells = ["matrix.in_flight=[100,2000,3000]"]
+    assert "attempts at once of cell in_flight=3000: " in said(None, *WINDOW, *cells, columns=None)["pool"]

@@ -13,6 +13,8 @@ from harness.runner import open_files
 
 WINDOW = ["clock=real", "strategy.dispatch=window", "strategy.in_flight=300", "workload.batches=4"]
 
+OPEN = "workload.arrivals={kind: poisson, rate: 10}"
+
 
 def limited(soft: int, hard: int, code: str) -> subprocess.CompletedProcess[str]:
     """Python code in a process that may open so many files."""
@@ -29,6 +31,10 @@ def limited(soft: int, hard: int, code: str) -> subprocess.CompletedProcess[str]
         ([*WINDOW, "workload.batches=2"], 200),
         ([*WINDOW, "strategy.max_connections=50"], 50),
         ([*WINDOW, "strategy=hedge_2"], 600),
+        ([*WINDOW, "strategy.in_flight=3000", "workload.batches=30"], 1000),
+        ([*WINDOW, "strategy.in_flight=3000", "workload.batches=30", "strategy.max_connections=auto"], 3000),
+        (["clock=real", "strategy.dispatch=open", OPEN, "workload.batches=40"], 1000),
+        (["clock=real", "strategy.dispatch=open", OPEN, "workload.batches=3"], 300),
     ],
 )
 def test_connections_follow_from_what_is_in_flight(words, most):

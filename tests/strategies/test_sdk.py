@@ -1,7 +1,10 @@
 """A strategy is settings and arithmetic."""
 
+import math
+
 import pytest
 import yaml
+from openai._constants import DEFAULT_CONNECTION_LIMITS
 from pydantic import TypeAdapter, ValidationError
 
 from harness.config.files import members
@@ -27,6 +30,13 @@ def test_packaged_strategies_are_as_published(name, arguments, attempts):
     """What the SDK is called with, and how often a request can be tried: 6 x 3 in the article, 3 in the SDK."""
     strategy = packaged(name)
     assert (strategy.name, strategy.call_arguments(), strategy.http_attempts_at_most) == (name, arguments, attempts)
+
+
+def test_the_pool_is_the_sdks():
+    """Its own limit where nothing is said, none with auto."""
+    assert Sdk("s").connections == DEFAULT_CONNECTION_LIMITS.max_connections
+    assert Sdk("s", max_connections=7).connections == 7
+    assert Sdk("s", max_connections="auto").connections == math.inf
 
 
 def test_null_leaves_the_timeout_out_and_off_passes_none():
