@@ -179,7 +179,7 @@ def llm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Virt
     profile = _profile(marker.args[0])
     fault = marker.kwargs.get("fault")
     if fault is not None:
-        from harness.config.build import fault_named
+        from harness.config.cells import fault_named
 
         profile = profile.with_fault(fault_named(fault), fault)
     return VirtualLlm(profile, marker.kwargs.get("seed", 0))

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from harness.config.errors import did_you_mean, validation_error
+from harness.config.cells import AXES, cells_of, validated
+from harness.config.errors import did_you_mean
 from harness.config.files import GROUPS, check_syntax, directories, find, load, packaged
-from harness.config.matrix import cell_name, expand
 from harness.config.recorded import expanded
 from harness.config.schema import CLUSTERS, Cell, ClusterSettings, Experiment, Settings
 from harness.config.shards import check_shards
-from harness.config.words import AXES_OF_STRATEGY, prepared
-from harness.config.workloads import NO_BATCHES, at_rate, batch_size, released
+from harness.config.words import prepared
+from harness.config.workloads import NO_BATCHES
 from harness.errors import UserError
-from harness.faults import AnyFault, Fault
-from harness.profiles import Profile
-from harness.strategies import ADAPTER as STRATEGIES
-from harness.strategies import Strategy
 
-_AXES = AXES_OF_STRATEGY | {"strategy", "profile", "fault", "rate", "batch_size"}
 _SETTINGS = TypeAdapter(Settings)
-_FAULT: TypeAdapter[Fault] = TypeAdapter(AnyFault, config=ConfigDict(defer_build=True))
-#: The value of the axis `fault` that adds none.
-NO_FAULT = "none"
 
 
 def compose(experiment: str | None, words: Sequence[str] = ()) -> Experiment:
@@ -41,12 +32,12 @@ def compose(experiment: str | None, words: Sequence[str] = ()) -> Experiment:
         find("experiment", experiment)
     container = _hydra(experiment, words)
     container["profile"] = expanded(container["profile"])
-    settings = _validated(_SETTINGS, container, "", Settings)
+    settings = validated(_SETTINGS, container, "", Settings)
     _check_words(settings, words)
     clock = _clock(settings)
     _check_together(settings, clock)
     settings.workload.check()
-    cells = tuple(_cells(settings))
+    cells = tuple(cells_of(settings))
     check_shards(settings, clock, cells)
     _check_transports(settings, clock, {cell.strategy.transport for cell in cells})
     return Experiment(
@@ -114,13 +105,6 @@ def _siblings(section: str) -> list[str]:
     return [str(key) for key in content] if isinstance(content, dict) else []
 
 
-def _validated(adapter: TypeAdapter[Any], value: Any, where: str, schema: type) -> Any:
-    try:
-        return adapter.validate_python(value)
-    except ValidationError as error:
-        raise validation_error(error, where, schema) from None
-
-
 def _check_words(settings: Settings, words: Sequence[str]) -> None:
     """A word that the matrix would override without a sound is a mistake."""
     axes = set(settings.matrix)
@@ -128,7 +112,7 @@ def _check_words(settings: Settings, words: Sequence[str]) -> None:
         key = word.partition("=")[0].lstrip("+")
         section, _, field = key.partition(".")
         if section in {"strategy", "profile", "fault"} and section in axes:
-            advice = f"matrix.{field}=[...]" if field in _AXES else f"matrix.{section}=[...]"
+            advice = f"matrix.{field}=[...]" if field in AXES else f"matrix.{section}=[...]"
             raise UserError(f"'{word}' has no effect: the matrix names its {section} values; use {advice}")
         if section == "workload" and field in {"batches", "batch_size"} and settings.workload.counts_itself:
             counts = "duration_s" if settings.workload.duration_s else "the trace"
@@ -169,85 +153,6 @@ def _check_transports(settings: Settings, clock: str, transports: set[str]) -> N
         raise UserError("transport=aiohttp needs clock=real: aiohttp uses sockets of the system, which take real time")
     if clock == "virtual" and "asyncio" in transports and settings.network != "memory":
         raise UserError("transport=asyncio needs clock=real or network=memory: direct calls go through no transport")
-
-
-def _cells(settings: Settings) -> list[Cell]:
-    unknown = sorted(set(settings.matrix) - _AXES - {"include", "exclude"})
-    if unknown:
-        raise UserError(f"unknown axis 'matrix.{unknown[0]}'{did_you_mean(unknown[0], _AXES)}")
-    cells: dict[str, Cell] = {}
-    for combination in expand(settings.matrix):
-        cell = _cell(settings, combination)
-        if cell.name in cells:
-            raise UserError(f"two cells of the matrix are called '{cell.name}'; remove the repeated value")
-        cells[cell.name] = cell
-    _check_profiles([cell.profile for cell in cells.values()])
-    return list(cells.values())
-
-
-def _check_profiles(profiles: Sequence[Profile]) -> None:
-    """Summaries tell servers apart by their names alone."""
-    named: dict[str, Profile] = {}
-    for profile in profiles:
-        if named.setdefault(profile.name, profile) != profile:
-            raise UserError(f"two profiles of the matrix have the same `name: {profile.name}`; rename one of them")
-
-
-def _cell(settings: Settings, combination: dict[str, Any]) -> Cell:
-    workload = at_rate(settings.workload, combination)
-    strategy = released(_strategy(settings, combination), workload, combination)
-    profile = _profile(settings, combination)
-    return Cell(
-        name=cell_name(combination, strategy.name),
-        strategy=strategy,
-        workload=workload,
-        profile=profile,
-        batch_size=batch_size(workload, combination),
-        axes=combination,
-    )
-
-
-def _profile(settings: Settings, combination: dict[str, Any]) -> Profile:
-    """The profile of a cell, with its fault if it has one."""
-    profile, fault = settings.profile, settings.fault
-    if "profile" in combination:
-        name = str(combination["profile"])
-        profile = _validated(TypeAdapter(Profile), expanded(load(find("profile", name))), f"profile {name}", Profile)
-    name = fault.name if fault else NO_FAULT
-    if "fault" in combination:
-        name = str(combination["fault"])
-        fault = None if name == NO_FAULT else fault_named(name)
-    if fault is None:
-        return profile
-    try:
-        return profile.with_fault(fault, name)
-    except ValidationError as error:
-        raise validation_error(error, f"fault {name}", Profile) from None
-
-
-def fault_named(name: str) -> Fault:
-    """The fault in `fault/NAME.yaml`, packaged or in `./conf`. Raises UserError."""
-    fault: Fault = _validated(_FAULT, load(find("fault", name)), f"fault {name}", Fault)
-    return fault
-
-
-def _strategy(settings: Settings, combination: dict[str, Any]) -> Strategy:
-    strategy = settings.strategy
-    if "strategy" in combination:
-        name = str(combination["strategy"])
-        strategy = _validated(STRATEGIES, load(find("strategy", name)), f"strategy {name}", Strategy)
-    changes = {axis: value for axis, value in combination.items() if axis in AXES_OF_STRATEGY}
-    if not changes:
-        return strategy
-    known = asdict(strategy)
-    for axis in changes:
-        if axis not in known:
-            raise UserError(
-                f"matrix.{axis}: the strategy {strategy.name} (kind {known['kind']}) has no such setting; "
-                "leave the axis or the strategy out of the matrix, or use exclude"
-            )
-    changed: Strategy = _validated(STRATEGIES, known | changes, "matrix", type(strategy))
-    return changed
 
 
 def _reference(settings: Settings, cells: tuple[Cell, ...]) -> str:

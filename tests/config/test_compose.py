@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from harness.config import combinations, compose, serve_settings
-from harness.config.files import members
+from harness.config.files import load, members
 from harness.errors import UserError
 from harness.faults import catalogue as faults
 from harness.presets import catalogue
@@ -320,3 +320,11 @@ def test_a_parsers_words_are_no_help(word, told):
     """What the mistake most likely was is said instead."""
     with pytest.raises(UserError, match=told):
         compose("article", [word])
+
+
+def test_a_file_is_read_once_however_many_cells_name_it(monkeypatch):
+    """936 cells name a few strategies and faults."""
+    read = []
+    monkeypatch.setattr("harness.config.cells.load", lambda path: read.append(path.name) or load(path))
+    assert len(compose("fault_matrix").cells) == 936
+    assert len(read) == len(set(read)) == len(faults())
