@@ -17,22 +17,22 @@ LIMIT_S = 1800
 
 def guidellm() -> Path:
     """The folder of its programs."""
-    return environments.python("guidellm", *GUIDELLM, limit_s=LIMIT_S)
+    return environments.python("guidellm", *GUIDELLM, compiled=True, limit_s=LIMIT_S)
 
 
 def aiperf() -> Path:
     """The folder of its programs."""
-    return environments.python("aiperf", *AIPERF, limit_s=LIMIT_S)
+    return environments.python("aiperf", *AIPERF, compiled=True, limit_s=LIMIT_S)
 
 
 def llmock() -> Path:
     """The folder of its programs."""
-    return environments.python("llmock", *LLMOCK)
+    return environments.python("llmock", *LLMOCK, compiled=True)
 
 
 def granian() -> Path:
     """The folder of its programs."""
-    return environments.python("granian", *GRANIAN)
+    return environments.python("granian", *GRANIAN, compiled=True)
 
 
 def aimock() -> Path:
