@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analysis.judged import judged, quantity
+from harness.analysis.silent import answered_none
 from harness.analysis.statistics import FEWEST_FOR_RATIO
 
 FEW_TRIALS = 10
@@ -28,18 +29,23 @@ def warnings(
     client_timing: Mapping[str, Any] | None = None,
     held_up: Mapping[str, float] | None = None,
     precision: Mapping[str, Any] | None = None,
+    replaced: Mapping[str, int] | None = None,
+    said: Mapping[str, str] | None = None,
 ) -> list[Warning_]:
     """Warnings about a summary's cells.
 
     `incomplete` counts trials that a cell lost, timings are in seconds, and `held_up` is the share of all request time
-    that the slowest hundredth took, for cells whose server does not answer alike at all times; `precision`
-    says how far `trials: auto` came.
+    that the slowest hundredth took, for cells whose server does not answer alike at all times. `precision` says how far
+    `trials: auto` came, `replaced` counts processes that died while they played a cell in real time, and `said` has the
+    error of a request of each cell that answered none.
     """
     return [
+        *_nothing_answered(cells, said or {}),
         *_few_trials(cells),
         *_dominated(cells),
         *_failures_differ(cells),
         *_incomplete(incomplete),
+        *_replaced(replaced or {}),
         *_late("server_late", "the mock itself was late: one event", server_timing),
         *_late("client_late", "the client's event loop was late: one timer", client_timing),
         *_own_time(cells),
@@ -47,6 +53,32 @@ def warnings(
         *_omitted(held_up or {}),
         *_imprecise(precision),
     ]
+
+
+def _nothing_answered(cells: Sequence[Mapping[str, Any]], said: Mapping[str, str]) -> list[Warning_]:
+    """Where every request of a cell failed, what most of them failed with."""
+    silent = [cell for cell in cells if answered_none(cell)]
+    if not silent:
+        return []
+    worst = max(silent, key=lambda cell: cell["failed"])
+    failure = max(worst["failures"], key=lambda name: worst["failures"][name])
+    every = f"every request of {worst['cell']}" if len(cells) > 1 else "every request"
+    text = f"{every} failed, most with: {failure} ({worst['failures'][failure]:,} of {worst['failed']:,})"
+    if worst["cell"] in said:
+        text += f"; the first: {said[worst['cell']]}"
+    advice = "more trials will not mend that: look at the target, its address and the model, or at the fault"
+    return [{"code": "nothing_answered", "message": text, "advice": advice}]
+
+
+def _replaced(replaced: Mapping[str, int]) -> list[Warning_]:
+    """Whose totals hold time in which a process was dead."""
+    if not replaced:
+        return []
+    cell = max(replaced, key=lambda name: replaced[name])
+    died = sum(replaced.values())
+    text = f"{died} process{'es' * (died != 1)} died while they played and had to be replaced, most in {cell}"
+    advice = "what they lost was played again, later, which is in the totals: play those trials anew"
+    return [{"code": "worker_replaced", "message": text, "advice": advice}]
 
 
 def _few_trials(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.silent import answered_none
 from harness.analysis.warnings import FEW_TRIALS
 
 #: Trials that are enough for most verdicts, and how many times as many where they were not.
@@ -23,22 +24,32 @@ def resume(words: Sequence[str], folder: Path, **changes: object) -> str:
     return shlex.join(["harness", "run", *kept, *settings, f"out={folder}", "resume=true"])
 
 
-def next_step(summary: Mapping[str, Any], words: Sequence[str], folder: Path) -> tuple[str, str]:
-    """The next command after a finished run, and why.
+def next_step(
+    summary: Mapping[str, Any], words: Sequence[str], folder: Path, *, budget: int | None = None
+) -> tuple[str, str] | None:
+    """The next command after a finished run, and why; None where nothing was answered, which more trials do not mend.
+
+    `budget` is what the trials that were played may send at most, where the run had to be allowed that; more of them
+    need more.
 
     Few trials ask for more of them, which are added to those there are. A sweep of timeouts asks for the best one, and
     what is significant can be held on to; what is not needs more trials, too.
     """
     cells = summary["cells"]
+    if all(map(answered_none, cells)):
+        return None
     trials = min(cell["trials"] for cell in cells)
+
+    def played(times: int) -> str:
+        allowed = {} if budget is None else {"budget.max_requests": -(-budget * times // trials)}
+        return resume(words, folder, trials=times, **allowed)
+
     if trials < FEW_TRIALS:
-        return resume(
-            words, folder, trials=ENOUGH
-        ), "1 trial decides little" if trials == 1 else f"{trials} trials decide little"
+        return played(ENOUGH), "1 trial decides little" if trials == 1 else f"{trials} trials decide little"
     timeouts = {repr(cell["axes"].get("timeout")) for cell in cells if "timeout" in cell["axes"]}
     if len(timeouts) >= SWEEP:
         return shlex.join(["harness", "tune", str(folder)]), "which timeout these latencies argue for"
     compared = [cell["speedup"]["significant"] for cell in cells if cell["speedup"].get("reference") != cell["cell"]]
     if compared and not any(compared):
-        return resume(words, folder, trials=MORE * trials), "no difference is significant yet"
+        return played(MORE * trials), "no difference is significant yet"
     return shlex.join(["harness", "baseline", str(folder), "ci/baseline.json"]), "hold later runs against this one"

@@ -6,6 +6,7 @@ import contextlib
 import json
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from typing import Any
@@ -161,6 +162,8 @@ def _play(
 
 
 def _note_end(folder: RunFolder, result: RunResult) -> None:
+    # A run that goes on has lost what it lost before.
+    replaced = Counter(folder.manifest().get("replaced", {})) + result.replaced
     folder.update_manifest(
         status=result.status,
         ended=now(),
@@ -168,6 +171,7 @@ def _note_end(folder: RunFolder, result: RunResult) -> None:
         server_timing=result.server_timing,
         client_timing=result.client_timing,
         **({"played_by": result.played_by} if result.played_by else {}),
+        **({"replaced": dict(replaced)} if replaced else {}),
     )
 
 
@@ -205,8 +209,16 @@ def _advise(result: RunResult, experiment: Experiment, folder: RunFolder, summar
     if result.interrupted or result.stopped:
         tell(f"continue with: {resume(experiment.words, folder.path)}", _STYLES)
     elif summary is not None and not result.failed_cells:
-        command, reason = next_step(summary, experiment.words, folder.path)
+        step = next_step(summary, experiment.words, folder.path, budget=_allowed(experiment))
+        if step is None:
+            return
+        command, reason = step
         tell(f"next: {command}\n      ({reason})", _STYLES)
+
+
+def _allowed(experiment: Experiment) -> int | None:
+    """The most that its trials may send, where a budget had to allow it."""
+    return None if experiment.settings.budget.max_requests is None else experiment.http_attempts_at_most()
 
 
 def _ask(question: str) -> bool:

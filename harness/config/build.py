@@ -45,7 +45,7 @@ def compose(experiment: str | None, words: Sequence[str] = ()) -> Experiment:
         settings=settings,
         clock=clock,
         cells=cells,
-        reference=_reference(settings, cells),
+        reference=_reference(settings, cells, words),
         words=tuple(([experiment] if experiment else []) + list(words)),
         resolved=container,
     )
@@ -106,7 +106,7 @@ def _siblings(section: str) -> list[str]:
 
 
 def _check_words(settings: Settings, words: Sequence[str]) -> None:
-    """A word that the matrix would override without a sound is a mistake."""
+    """A word that something else would override without a sound is a mistake."""
     axes = set(settings.matrix)
     for word in words:
         key = word.partition("=")[0].lstrip("+")
@@ -119,6 +119,8 @@ def _check_words(settings: Settings, words: Sequence[str]) -> None:
             raise UserError(f"'{word}' has no effect: {counts} of the workload says how many requests there are")
         if key == "strategy.dispatch" and word.endswith("=gather") and settings.workload.arrivals is not None:
             raise UserError(NO_BATCHES)
+        if section == "precision" and settings.trials != "auto":
+            raise UserError(f"'{word}' has no effect: trials={settings.trials} says how many; use trials=auto")
         if section == "strategy" and field in axes:
             raise UserError(f"'{word}' has no effect: {field} is an axis of the matrix; use matrix.{field}=[...]")
 
@@ -139,6 +141,7 @@ def _check_together(settings: Settings, clock: str) -> None:
         raise UserError("fault needs target=mock: a real API has faults of its own")
     if settings.engine not in CLUSTERS and settings.cluster != ClusterSettings():
         raise UserError("cluster.address and cluster.workers need engine=ray or engine=dask")
+    _check_scheme(settings)
     if settings.event_loop == "uvloop" and find_spec("uvloop") is None:
         raise UserError(
             "event_loop=uvloop needs the package uvloop: pip install uvloop, or leave it to event_loop=auto"
@@ -155,9 +158,22 @@ def _check_transports(settings: Settings, clock: str, transports: set[str]) -> N
         raise UserError("transport=asyncio needs clock=real or network=memory: direct calls go through no transport")
 
 
-def _reference(settings: Settings, cells: tuple[Cell, ...]) -> str:
+def _check_scheme(settings: Settings) -> None:
+    """An address that another protocol is written in front of would be tried in vain."""
+    scheme, found, rest = (settings.cluster.address or "").partition("://")
+    if found and (settings.engine == "ray" or scheme not in {"tcp", "tls"}):
+        known = "HOST:PORT of its head" if settings.engine == "ray" else "HOST:PORT, perhaps behind tcp:// or tls://"
+        raise UserError(
+            f"cluster.address: the address of a {settings.engine.capitalize()} cluster is {known}, not {scheme}://{rest}"
+        )
+
+
+def _reference(settings: Settings, cells: tuple[Cell, ...], words: Sequence[str]) -> str:
     names = [cell.name for cell in cells]
-    if settings.reference is None:
-        return names[0]
+    wanted = settings.reference
+    if wanted is None or wanted in names:
+        return wanted or names[0]
+    if any(word.lstrip("+").startswith("reference=") for word in words):
+        raise UserError(f"reference: no cell named '{wanted}'{did_you_mean(wanted, names)}")
     # A matrix that was changed on the command line may leave the experiment's own reference out.
-    return settings.reference if settings.reference in names else names[0]
+    return names[0]

@@ -253,4 +253,5 @@ class Experiment:
         sizes = sorted({len(cell.workload) for cell in self.cells})
         many = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
         asked = words[0] if len(words) == 1 else f"{many} requests in {len(words)} schedules"
-        return f"{cells} x {trials} x {asked}, {self.clock} clock, against {server}"
+        scaled = "" if settings.time_scale == 1 else f", all times x {settings.time_scale:g}"
+        return f"{cells} x {trials} x {asked}, {self.clock} clock{scaled}, against {server}"

@@ -39,6 +39,8 @@ def prepared(words: Sequence[str], known: Sequence[str]) -> list[str]:
 
 def _check_key(name: str, value: str, known: Sequence[str]) -> None:
     top = name.partition(".")[0]
+    if name == "hydra/launcher":
+        raise UserError(f"{name}={value} plays runs side by side and needs -m: harness run -m a=1,2 {name}={value}")
     if top in AXES_OF_STRATEGY | {"batch_size"} and "." not in name:
         singular = f"strategy.{name}={value} or " if name in AXES_OF_STRATEGY else ""
         raise UserError(f"unknown key '{name}'; did you mean {singular}matrix.{name}=[{value}]?")

@@ -19,6 +19,8 @@ from harness.profiles import Profile
 
 #: Connections that may wait to be accepted: a burst of a thousand clients must not be turned away.
 BACKLOG = 4096
+#: Connections that asyncio accepts in one turn of the loop; where none can be opened it complains as often.
+AT_ONCE = 64
 
 
 @asynccontextmanager
@@ -89,10 +91,14 @@ class _Gate:
             self._listening.close()
 
     async def _listen(self) -> None:
-        self._listening = await self._loop.create_server(self._protocol, self._host, self._port, backlog=BACKLOG)
+        self._listening = await self._loop.create_server(self._protocol, self._host, self._port, backlog=AT_ONCE)
         self._filtered = 0.0
         if self._in_memory:
             self._listening.screen = self._screen
+            return
+        for sock in self._listening.sockets:
+            with _same(sock) as same:
+                same.listen(BACKLOG)
 
     def _protocol(self) -> asyncio.Protocol:
         """What serves the next connection; those in memory that come here were let in."""
@@ -155,10 +161,14 @@ _LOAD_HALF, _MULTIPLY, _ADD, _SHIFT_RIGHT, _JUMP_IF_AT_LEAST, _RETURN = 0x28, 0x
 _KNUTH = 2_654_435_761  # 2^32 over the golden ratio: multiplying by it spreads neighbouring ports
 
 
+def _same(sock: Any) -> socket.socket:
+    """A listening socket by another descriptor: asyncio shows a wrapper that lets no options be set."""
+    return socket.socket(fileno=socket.dup(sock.fileno()))
+
+
 def _drop_share(sock: socket.socket, share: float, seed: int) -> None:
     """Let the kernel drop what comes to a listening socket from a share of the clients' ports."""
-    # asyncio shows a wrapper that lets no options be set; the descriptor is the same socket.
-    with socket.socket(fileno=socket.dup(sock.fileno())) as same:
+    with _same(sock) as same:
         if share <= 0:
             same.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
             return

@@ -20,6 +20,7 @@ from typing import IO
 
 from harness.errors import UserError
 from harness.mock.app import MockApp
+from harness.mock.crowded import Crowded
 from harness.mock.listener import serving
 from harness.profiles import Profile
 from harness.profiles.describe import describe
@@ -138,10 +139,11 @@ def serve_forever(
         ) from None
 
 
-def settle() -> None:
+def settle() -> int | None:
     """Make this process a server's: rarely look for garbage, and open as many connections as the system allows.
 
-    Answers leave no cycles, what the log keeps is not garbage, and many systems start with 1,024 descriptors only.
+    How many files that is; None where it is not known. Answers leave no cycles, what the log keeps is not garbage, and
+    many systems start with 1,024 descriptors only.
     """
     gc.collect()
     gc.freeze()
@@ -152,6 +154,8 @@ def settle() -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+            return None if most == resource.RLIM_INFINITY else int(most)
+    return None
 
 
 async def _serve(app: MockApp, host: str, found: Sequence[str], port: int, ready: Callable[[str], None]) -> None:
@@ -159,7 +163,9 @@ async def _serve(app: MockApp, host: str, found: Sequence[str], port: int, ready
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    settle()
+    allowed = settle()
+    crowded = Crowded(_tell, allowed)
+    loop.set_exception_handler(crowded)
     async with serving(app, found, port) as chosen:
         url = f"http://{f'[{host}]' if ':' in host else host}:{chosen}/v1"
         _tell(f"serving profile {app.profile.name} with seed {app.seed} at {url} (Ctrl-C stops it)")
@@ -169,6 +175,7 @@ async def _serve(app: MockApp, host: str, found: Sequence[str], port: int, ready
         _tell(f"  try: curl {url}/chat/completions -d '{_EXAMPLE}'")
         ready(url)
         await stop.wait()
+        crowded.ended = True
         _tell(f"stopped after {app.log.arrived} attempts")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ class RunResult:
     server_timing: dict[str, Any] | None = None
     #: How late the client's own event loop was, in seconds; None in virtual time, where nothing is.
     client_timing: dict[str, Any] | None = None
+    #: Processes that died while they played in real time, by cell.
+    replaced: Counter[str] = field(default_factory=Counter)
     #: The engine, how many workers it had, and into how many shards trials were cut, by cell, where they were.
     played_by: dict[str, Any] | None = None
 

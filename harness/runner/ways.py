@@ -132,13 +132,18 @@ class _SharedTrial:
             partial(play_shard, self._desk.experiment, target),
             self.tasks,
             heard=self._heard,
-            again=lambda task: task.again(self._done_of(task)),
+            again=self._again,
             idle=idle,
         )
         guard.close()
         for shard in ended:
             lag.add(shard.late)
         self._desk.judge(self.tasks[0], next((shard.reason for shard in ended if shard.reason is not None), None))
+
+    def _again(self, task: Task) -> Task:
+        """The task of a process that died, for another one; that it happened is kept, since time was lost."""
+        self._desk.result.replaced[task.cell] += 1
+        return task.again(self._done_of(task))
 
     def _done_of(self, task: Task) -> frozenset[int]:
         return frozenset(self._done.intersection(task.numbers(self._requests)))

@@ -48,6 +48,8 @@ class Lines:
         self.letters = array("Q")
         try:
             self._file = os.open(path, os.O_RDONLY)
+            # What can be opened may still be a folder, which cannot be read.
+            os.pread(self._file, 1, 0)
         except OSError as error:
             raise UserError(f"cannot read {path} ({error.strerror}); workload.file is a file of JSON lines") from None
         self._index()

@@ -14,7 +14,7 @@ from harness.cli.commands import COMMANDS
 from harness.cli.complete.candidates import candidates
 from harness.cli.complete.names import COMMON, SERVE, STRATEGY_VALUES, VALUES, Known, known, run_keys
 from harness.cli.complete.scripts import SCRIPTS
-from harness.config.build import _AXES
+from harness.config.cells import AXES
 from harness.config.schema import PrecisionSettings, Settings
 from harness.config.serve import ServeSettings
 from harness.places import members
@@ -132,7 +132,7 @@ def test_every_top_level_key_is_known(names):
 
 def test_axes_are_those_that_a_matrix_accepts(names):
     """None that it refuses, and all that every strategy has."""
-    assert set(names.axes) <= _AXES | {"include", "exclude"}
+    assert set(names.axes) <= AXES | {"include", "exclude"}
     every = {field.name for kind in (Strategy, Played) for field in fields(kind)} - {"name", "kind", "description"}
     assert every <= set(names.axes)
     assert set(COMMON) <= every

@@ -233,3 +233,20 @@ def test_the_published_table_has_the_columns_that_fit():
         "failed",
     ]
     assert published_text(ours, 15).splitlines()[1] == "cell"
+
+
+def test_more_trials_ask_for_more_budget():
+    """In proportion to what those that were played may send, or the command would be refused."""
+    few = summary(cell("slow", [100.0]), cell("quick", [10.0]))
+    command, _ = next_step(few, ["article", "budget.max_requests=400"], Path("run"), budget=360)
+    assert command == "harness run article trials=20 budget.max_requests=7200 out=run resume=true"
+
+
+def test_where_nothing_was_answered_nothing_is_to_be_repeated():
+    """One cell that was answered is enough to go on."""
+    silent = [cell(name, [1.0], failed=1000) for name in ("slow", "quick")]
+    for one in silent:
+        one["requests"] = 1000
+    assert next_step(summary(*silent), [], Path("run")) is None
+    silent[0]["failed"] = 999
+    assert next_step(summary(*silent), [], Path("run")) is not None

@@ -219,3 +219,11 @@ def test_the_axis_rate_changes_the_rate_alone():
     assert [cell.workload.arrivals for cell in found] == [Poisson(rate=1), Poisson(rate=5)] * 2
     assert {cell.strategy.dispatch for cell in found} == {"open"}
     assert {cell.batch_size for cell in found} == {1000}
+
+
+@pytest.mark.parametrize(("name", "reason"), [(".", "Is a directory"), ("no.jsonl", "No such file or directory")])
+def test_what_is_no_file_of_requests_is_one_line(tmp_path, monkeypatch, name, reason):
+    """A folder can be opened, and not read."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=rf"cannot read {name} \({reason}\); workload\.file is a file of JSON lines"):
+        compose(None, [f"workload.file={name}"])

@@ -44,7 +44,7 @@ REPORT = Command(
     "rebuild figures, tables and pages of a run",
     (
         "harness report experiments/article/runs/<run>",
-        "harness report experiments/article/runs/<run> --figures-only --out figures",
+        "harness report experiments/article/runs/<run> --figures-only --out report",
         "harness report experiments/article/results --out reports/article",
     ),
     _handle,

@@ -1,0 +1,43 @@
+"""A run of which nothing was answered says what it was told instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.analysis import finish
+from harness.analysis.silent import first_errors
+from tests.runner.conftest import PlayFn
+
+
+@pytest.fixture(autouse=True)
+def _conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of one's own, by which every attempt is told that there is no such place."""
+    (tmp_path / "conf/fault").mkdir(parents=True)
+    (tmp_path / "conf/fault/nowhere.yaml").write_text("kind: status_error\nprobability: 1\nstatus: 404\n")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_error_of_a_run_without_an_answer_is_told(play: PlayFn):
+    """The outcome of most, and the words of the first."""
+    _, folder = play("profile=instant", "fault=nowhere", "strategy=restart_3", name=None)
+    found = {note["code"]: note["message"] for note in finish(folder)["warnings"]}["nothing_answered"]
+    assert found.startswith("every request failed, most with: status_error (")
+    assert found.endswith("; the first: HTTP 404")
+
+
+def test_one_silent_cell_of_several_is_named(play: PlayFn):
+    """With its own error; those that were answered say nothing."""
+    _, folder = play("profile=instant", "strategy=restart_3", "matrix.fault=[none,nowhere]", name=None)
+    summary = finish(folder)
+    (silent,) = [cell["cell"] for cell in summary["cells"] if cell["failed"] == cell["requests"]]
+    assert first_errors(folder, {silent}) == {silent: "HTTP 404"}
+    found = {note["code"]: note["message"] for note in summary["warnings"]}["nothing_answered"]
+    assert found.startswith(f"every request of {silent} failed, ")
+
+
+def test_an_answer_is_enough(play: PlayFn):
+    """One request in a run that was answered."""
+    _, folder = play(name=None)
+    assert "nothing_answered" not in {note["code"] for note in finish(folder)["warnings"]}
