@@ -262,6 +262,21 @@ def test_list_is_light():
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
 
 
+@pytest.mark.parametrize(
+    "words", [["run", "artcle"], ["run", "article", "trails=3"], ["run", "-m", "profile=clam,calm"]]
+)
+def test_a_mistake_is_told_before_what_plays_is_imported(words, tmp_path):
+    """Nobody waits for the SDK to be told of a misspelt word."""
+    code = (
+        "import sys; from harness.cli import main\ncode = main(sys.argv[1:])\n"
+        "print(code, *{'openai', 'pandas', 'pyarrow', 'harness.runner', 'harness.analysis'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert (done.stdout, done.stderr.count("\n")) == ("2\n", 1)
+
+
 def test_a_process_of_the_commands_own_ends_without_a_last_look_for_garbage():
     """What lives on when it ends is out of the collector's way, after an error too."""
     code = (

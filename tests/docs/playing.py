@@ -24,7 +24,7 @@ from shell_words import Step
 from harness.cli import main
 from harness.cli.launch import split
 from harness.cli.parser import parse
-from harness.cli.play import experiment_and_overrides
+from harness.cli.runs import experiment_and_overrides
 from harness.config import combinations, compose
 from harness.errors import UserError
 from harness.runner.budget import check

@@ -18,7 +18,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _handle(arguments: argparse.Namespace) -> int:
-    from harness.cli.play import multirun, run_experiment
+    from harness.cli.runs import multirun, run_experiment
 
     play = multirun if arguments.multirun else run_experiment
     return play(arguments.words, as_json=arguments.json, export=arguments.export, dry=arguments.dry_run)

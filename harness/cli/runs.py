@@ -1,0 +1,84 @@
+"""`harness run`: what its words ask for, refused or handed on before anything that plays is imported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from harness.cli.launch import Ended, launch, split
+from harness.cli.output import say, say_json, tell
+from harness.config import combinations, compose
+from harness.errors import UserError
+
+
+def run_experiment(words: list[str], *, as_json: bool, export: str | None = None, dry: bool = False) -> int:
+    """Play what the words ask for; returns the exit code. A `dry` run says what it comes to, and plays nothing.
+
+    Raises UserError for bad settings.
+    """
+    name, overrides = experiment_and_overrides(words)
+    experiment = compose(name, overrides)
+    if dry:
+        from harness.cli.preview import preview
+
+        return preview([experiment], as_json=as_json)
+    from harness.cli.play import play
+
+    code, summary = play(experiment, quiet=as_json, export=export)
+    if as_json and summary is not None:
+        say_json(summary)
+    return code
+
+
+def multirun(words: list[str], *, as_json: bool, export: str | None = None, dry: bool = False) -> int:
+    """Play every combination of comma-separated values as a run of its own; the worst exit code wins.
+
+    With `as_json`, the summaries are one list. An interrupt ends the whole of it.
+    """
+    # Every combination is composed before the first is played, so that a mistake costs nothing.
+    launcher, options, words = split(words)
+    name, overrides = experiment_and_overrides(words)
+    experiments = [compose(name, combination) for combination in combinations(overrides)]
+    if dry:
+        from harness.cli.preview import preview
+
+        return preview(experiments, as_json=as_json)
+    from harness.cli.play import play
+
+    if launcher is not None:
+        flags = [*(["--json"] if as_json else []), *([f"--export={export}"] if export else [])]
+        runs = [[*experiment.words, *flags] for experiment in experiments]
+        return _launched(launch(launcher, options, runs), as_json=as_json)
+    codes, summaries = [], []
+    for experiment in experiments:
+        code, summary = play(experiment, quiet=as_json, export=export)
+        codes.append(code)
+        summaries += [] if summary is None else [summary]
+        if code == 130:
+            break
+    if as_json:
+        say_json(summaries)
+    return max(codes)
+
+
+def _launched(runs: Iterable[Ended], *, as_json: bool) -> int:
+    """Show what each run said when it has ended; the worst exit code."""
+    codes, summaries = [], []
+    for ended in runs:
+        tell(ended.err.rstrip())
+        if as_json and ended.out:
+            summaries.append(json.loads(ended.out))
+        elif ended.out:
+            say(ended.out.rstrip())
+        codes.append(ended.code)
+    if as_json:
+        say_json(summaries)
+    return max(codes)
+
+
+def experiment_and_overrides(words: list[str]) -> tuple[str | None, list[str]]:
+    """Split the words of `run` into the experiment's name, if one is given, and key=value settings."""
+    names = [word for word in words if "=" not in word and not word.startswith(("~", "+"))]
+    if len(names) > 1:
+        raise UserError(f"one experiment at a time, not {' and '.join(names)}; settings are written key=value")
+    return (names[0] if names else None), [word for word in words if word not in names]
