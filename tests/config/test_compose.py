@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from harness.config import combinations, compose, serve_settings
-from harness.config.files import load, members
+from harness.config.files import members
 from harness.errors import UserError
 from harness.faults import catalogue as faults
 from harness.presets import catalogue
@@ -320,50 +320,3 @@ def test_a_parsers_words_are_no_help(word, told):
     """What the mistake most likely was is said instead."""
     with pytest.raises(UserError, match=told):
         compose("article", [word])
-
-
-def test_a_file_is_read_once_however_many_cells_name_it(monkeypatch):
-    """936 cells name a few strategies and faults."""
-    read = []
-    monkeypatch.setattr("harness.config.cells.load", lambda path: read.append(path.name) or load(path))
-    assert len(compose("fault_matrix").cells) == 936
-    assert len(read) == len(set(read)) == len(faults())
-
-
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        (["precision.within=0.1"], "'precision.within=0.1' has no effect: trials=5 says how many; use trials=auto"),
-        (["reference=article_11"], "reference: no cell named 'article_11'; did you mean 'article_10'?"),
-        (
-            ["engine=ray", "cluster.address=ray://head:10001"],
-            "cluster.address: the address of a Ray cluster is HOST:PORT of its head, not ray://head:10001",
-        ),
-        (
-            ["engine=dask", "cluster.address=http://head:8786"],
-            "cluster.address: the address of a Dask cluster is HOST:PORT, perhaps behind tcp:// or tls://, not "
-            "http://head:8786",
-        ),
-        (
-            ["hydra/launcher=joblib"],
-            "hydra/launcher=joblib plays runs side by side and needs -m: harness run -m a=1,2 hydra/launcher=joblib",
-        ),
-    ],
-)
-def test_what_would_be_without_effect_is_refused(words, line):
-    """In one line that says what to do."""
-    with pytest.raises(UserError) as error:
-        compose("article", words)
-    assert str(error.value) == line
-
-
-def test_a_reference_that_a_changed_matrix_leaves_out_is_the_first_cell():
-    """The experiment's own, that is: nobody typed it."""
-    assert compose("article", ["matrix.strategy=[article_10,article_20]"]).reference == "article_10"
-    assert compose("article", ["reference=article_20"]).reference == "article_20"
-
-
-def test_scaled_times_are_said_beside_what_is_played():
-    """All of them are."""
-    assert ", virtual clock, all times x 0.5, against the mock" in compose("article", ["time_scale=0.5"]).describe()
-    assert "all times" not in compose("article").describe()
