@@ -35,7 +35,7 @@ def python(name: str, *requirements: str, compiled: bool = False, limit_s: float
         _call([sys.executable, "-m", "venv", *(["--without-pip"] if lent else []), str(folder)], limit_s)
         _call([*pip, "install", "--quiet", *([] if compiled else ["--no-compile"]), *requirements], limit_s)
 
-    return _made(name, requirements, install) / "bin"
+    return _made(name, [*requirements, *(["compiled"] if compiled else [])], install) / "bin"
 
 
 def node(name: str, *packages: str, limit_s: float = LIMIT_S) -> Path:

@@ -13,11 +13,17 @@ def answered_none(cell: Mapping[str, Any]) -> bool:
     return 0 < int(cell["failed"]) == int(cell["requests"])
 
 
-def first_errors(folder: RunFolder, cells: set[str]) -> dict[str, str]:
-    """The error of the last attempt of the first request of each of some cells, as far as there was an attempt."""
+def commonest(cell: Mapping[str, Any]) -> str:
+    """The outcome of most of the requests of a cell that failed."""
+    failures: Mapping[str, int] = cell["failures"]
+    return max(failures, key=lambda name: failures[name])
+
+
+def errors_of(folder: RunFolder, cells: Mapping[str, str]) -> dict[str, str]:
+    """The error of the last attempt of a request of each of some cells that ended with an outcome, given by cell."""
     found: dict[str, str] = {}
     for line in folder.lines():
-        if line["cell"] in cells and line["attempts"]:
+        if line["outcome"] == cells.get(line["cell"]) and line["attempts"]:
             found.setdefault(line["cell"], str(line["attempts"][-1]["error"] or line["error"]))
             if len(found) == len(cells):
                 break

@@ -17,7 +17,7 @@ from harness.analysis.effects import add_effects, short_answers
 from harness.analysis.in_flight import of_window
 from harness.analysis.judged import OPEN
 from harness.analysis.profiles import profiles_of
-from harness.analysis.silent import answered_none, first_errors
+from harness.analysis.silent import answered_none, commonest, errors_of
 from harness.analysis.speedups import add_speedups
 from harness.analysis.warnings import warnings
 from harness.analysis.wire import OF_ATTEMPTS as OF_ATTEMPTS_ON_THE_WIRE
@@ -92,7 +92,7 @@ def summarise(folder: RunFolder, *, bounds: bool = True, progress: Progress = no
         quantile_rows += _quantile_rows(name, part)
     add_speedups(cells, manifest["reference"])
     add_effects(cells)
-    silent = {cell["cell"] for cell in cells if answered_none(cell)}
+    silent = {cell["cell"]: commonest(cell) for cell in cells if answered_none(cell)}
     found = warnings(
         cells,
         incomplete,
@@ -101,7 +101,7 @@ def summarise(folder: RunFolder, *, bounds: bool = True, progress: Progress = no
         held_up=held_up,
         precision=manifest.get("precision"),
         replaced=manifest.get("replaced"),
-        said=first_errors(folder, silent) if silent else None,
+        said=errors_of(folder, silent) if silent else None,
     )
     summary = _about_run(manifest, cells, found)
     folder.write_summary(summary)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analysis.judged import judged, quantity
-from harness.analysis.silent import answered_none
+from harness.analysis.silent import answered_none, commonest
 from harness.analysis.statistics import FEWEST_FOR_RATIO
 
 FEW_TRIALS = 10
@@ -61,11 +61,12 @@ def _nothing_answered(cells: Sequence[Mapping[str, Any]], said: Mapping[str, str
     if not silent:
         return []
     worst = max(silent, key=lambda cell: cell["failed"])
-    failure = max(worst["failures"], key=lambda name: worst["failures"][name])
+    failure = commonest(worst)
     every = f"every request of {worst['cell']}" if len(cells) > 1 else "every request"
-    text = f"{every} failed, most with: {failure} ({worst['failures'][failure]:,} of {worst['failed']:,})"
+    others = f", as in {len(silent) - 1} other cell{'s' * (len(silent) > 2)}" if len(silent) > 1 else ""
+    text = f"{every} failed{others}, most with: {failure} ({worst['failures'][failure]:,} of {worst['failed']:,})"
     if worst["cell"] in said:
-        text += f"; the first: {said[worst['cell']]}"
+        text += f"; one said: {said[worst['cell']]}"
     advice = "more trials will not mend that: look at the target, its address and the model, or at the fault"
     return [{"code": "nothing_answered", "message": text, "advice": advice}]
 
@@ -76,8 +77,8 @@ def _replaced(replaced: Mapping[str, int]) -> list[Warning_]:
         return []
     cell = max(replaced, key=lambda name: replaced[name])
     died = sum(replaced.values())
-    text = f"{died} process{'es' * (died != 1)} died while they played and had to be replaced, most in {cell}"
-    advice = "what they lost was played again, later, which is in the totals: play those trials anew"
+    text = f"{died} process{'es' * (died != 1)} died and had to be replaced, most in {cell}"
+    advice = "what they lost was played again, later, and is in the totals: play the run anew, with another out="
     return [{"code": "worker_replaced", "message": text, "advice": advice}]
 
 

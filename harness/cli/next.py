@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,31 @@ ENOUGH, MORE = 20, 4
 SWEEP = 3
 
 
+@dataclass(frozen=True)
+class Budget:
+    """HTTP attempts that a run is `allowed`, and those that a trial of it can make at most."""
+
+    allowed: int
+    a_trial: int
+
+
 def resume(words: Sequence[str], folder: Path, **changes: object) -> str:
     """The command that goes on with a run in its folder, with other values for some of its settings."""
     replaced = ("out=", "resume=", *(f"{key}=" for key in changes))
+    if "trials" in changes:
+        # With a number of them it would be without effect.
+        replaced = (*replaced, "precision.")
     kept = [word for word in words if not word.startswith(replaced)]
     settings = [f"{key}={value}" for key, value in changes.items()]
     return shlex.join(["harness", "run", *kept, *settings, f"out={folder}", "resume=true"])
 
 
 def next_step(
-    summary: Mapping[str, Any], words: Sequence[str], folder: Path, *, budget: int | None = None
+    summary: Mapping[str, Any], words: Sequence[str], folder: Path, *, budget: Budget | None = None
 ) -> tuple[str, str] | None:
     """The next command after a finished run, and why; None where nothing was answered, which more trials do not mend.
 
-    `budget` is what the trials that were played may send at most, where the run had to be allowed that; more of them
-    need more.
+    A `budget` is raised where the trials need more.
 
     Few trials ask for more of them, which are added to those there are. A sweep of timeouts asks for the best one, and
     what is significant can be held on to; what is not needs more trials, too.
@@ -41,8 +52,9 @@ def next_step(
     trials = min(cell["trials"] for cell in cells)
 
     def played(times: int) -> str:
-        allowed = {} if budget is None else {"budget.max_requests": -(-budget * times // trials)}
-        return resume(words, folder, trials=times, **allowed)
+        needed = 0 if budget is None else budget.a_trial * times
+        raised = {"budget.max_requests": needed} if budget is not None and needed > budget.allowed else {}
+        return resume(words, folder, trials=times, **raised)
 
     if trials < FEW_TRIALS:
         return played(ENOUGH), "1 trial decides little" if trials == 1 else f"{trials} trials decide little"

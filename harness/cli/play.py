@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
 
 from harness.analysis import finish
-from harness.cli.next import next_step, resume
+from harness.cli.next import Budget, next_step, resume
 from harness.cli.output import columns, say, tell, width
 from harness.cli.preview import STYLES as ESTIMATE
 from harness.cli.preview import text
@@ -103,8 +102,6 @@ def _play(
 
 
 def _note_end(folder: RunFolder, result: RunResult) -> None:
-    # A run that goes on has lost what it lost before.
-    replaced = Counter(folder.manifest().get("replaced", {})) + result.replaced
     folder.update_manifest(
         status=result.status,
         ended=now(),
@@ -112,7 +109,6 @@ def _note_end(folder: RunFolder, result: RunResult) -> None:
         server_timing=result.server_timing,
         client_timing=result.client_timing,
         **({"played_by": result.played_by} if result.played_by else {}),
-        **({"replaced": dict(replaced)} if replaced else {}),
     )
 
 
@@ -142,16 +138,16 @@ def _advise(result: RunResult, experiment: Experiment, folder: RunFolder, summar
     if result.interrupted or result.stopped:
         tell(f"continue with: {resume(experiment.words, folder.path)}", _STYLES)
     elif summary is not None and not result.failed_cells:
-        step = next_step(summary, experiment.words, folder.path, budget=_allowed(experiment))
+        step = next_step(summary, experiment.words, folder.path, budget=_budget(experiment))
         if step is None:
             return
         command, reason = step
         tell(f"next: {command}\n      ({reason})", _STYLES)
 
 
-def _allowed(experiment: Experiment) -> int | None:
-    """The most that its trials may send, where a budget had to allow it."""
-    return None if experiment.settings.budget.max_requests is None else experiment.http_attempts_at_most()
+def _budget(experiment: Experiment) -> Budget | None:
+    allowed = experiment.settings.budget.max_requests
+    return None if allowed is None else Budget(allowed, experiment.attempts_per_trial)
 
 
 def _ask(question: str) -> bool:

@@ -43,12 +43,12 @@ def multirun(words: list[str], *, as_json: bool, export: str | None = None, dry:
         from harness.cli.preview import preview
 
         return preview(experiments, as_json=as_json)
-    from harness.cli.play import play
-
     if launcher is not None:
         flags = [*(["--json"] if as_json else []), *([f"--export={export}"] if export else [])]
         runs = [[*experiment.words, *flags] for experiment in experiments]
         return _launched(launch(launcher, options, runs), as_json=as_json)
+    from harness.cli.play import play
+
     codes, summaries = [], []
     for experiment in experiments:
         code, summary = play(experiment, quiet=as_json, export=export)

@@ -161,11 +161,9 @@ def _check_transports(settings: Settings, clock: str, transports: set[str]) -> N
 def _check_scheme(settings: Settings) -> None:
     """An address that another protocol is written in front of would be tried in vain."""
     scheme, found, rest = (settings.cluster.address or "").partition("://")
-    if found and (settings.engine == "ray" or scheme not in {"tcp", "tls"}):
-        known = "HOST:PORT of its head" if settings.engine == "ray" else "HOST:PORT, perhaps behind tcp:// or tls://"
-        raise UserError(
-            f"cluster.address: the address of a {settings.engine.capitalize()} cluster is {known}, not {scheme}://{rest}"
-        )
+    if found and (settings.engine == "ray" or scheme in {"http", "https", "ray"}):
+        whose = "the head of a Ray cluster" if settings.engine == "ray" else "a Dask scheduler"
+        raise UserError(f"cluster.address: {whose} is named by HOST:PORT, not {scheme}://{rest}")
 
 
 def _reference(settings: Settings, cells: tuple[Cell, ...], words: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from harness.clock import EventLoop
 from harness.engines.addresses import Address
 from harness.faults import AnyFault
 from harness.profiles import Profile
-from harness.strategies import SDK_POOL, AnyStrategy, Strategy
+from harness.strategies import AnyStrategy, Strategy
 from harness.workload import Workload
 
 _FORBID = ConfigDict(extra="forbid", defer_build=True)
@@ -165,10 +165,10 @@ class Cell:
     axes: dict[str, Any]
 
     @property
-    def at_once(self) -> int:
-        """Attempts that can be under way at once, as far as that is known: nothing but the pool limits `open`."""
-        requests = {"gather": self.batch_size, "open": SDK_POOL}.get(self.strategy.dispatch, self.strategy.in_flight)
-        return min(requests, len(self.workload)) * (1 + self.strategy.hedges)
+    def at_once(self) -> int | None:
+        """The most attempts that can be under way at once; None where nothing but the pool limits them."""
+        known = {"gather": self.batch_size, "window": self.strategy.in_flight}.get(self.strategy.dispatch)
+        return None if known is None else min(known, len(self.workload)) * (1 + self.strategy.hedges)
 
 
 @plain_dataclass(frozen=True)
@@ -198,7 +198,7 @@ class Experiment:
         if self.settings.trials != "auto":
             return self.settings.trials
         limit, most = self.settings.budget.max_requests, self.settings.precision.max_trials
-        return most if limit is None else max(1, min(most, limit // self._attempts_per_trial))
+        return most if limit is None else max(1, min(most, limit // self.attempts_per_trial))
 
     def going_on_to(self, trials: int) -> Experiment:
         """The same experiment, played so often."""
@@ -220,14 +220,15 @@ class Experiment:
         return sum(len(cell.workload) for cell in self.cells)
 
     @property
-    def _attempts_per_trial(self) -> int:
+    def attempts_per_trial(self) -> int:
+        """The most HTTP attempts that one trial of all cells can make, warm-up included."""
         return sum(
             len(cell.workload) * cell.strategy.http_attempts_at_most + cell.workload.warmup for cell in self.cells
         )
 
     def http_attempts_at_most(self) -> int:
         """The most HTTP attempts that the run can make: retries multiply."""
-        return self.most_trials * self._attempts_per_trial
+        return self.most_trials * self.attempts_per_trial
 
     def tokens_at_most(self) -> int | None:
         """The most output tokens that the run can ask for; None where a request sets no limit."""
@@ -253,5 +254,5 @@ class Experiment:
         sizes = sorted({len(cell.workload) for cell in self.cells})
         many = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
         asked = words[0] if len(words) == 1 else f"{many} requests in {len(words)} schedules"
-        scaled = "" if settings.time_scale == 1 else f", all times x {settings.time_scale:g}"
+        scaled = "" if settings.time_scale == 1 else f", times of server and client x {settings.time_scale:g}"
         return f"{cells} x {trials} x {asked}, {self.clock} clock{scaled}, against {server}"

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.config import Experiment
-from harness.config.shards import shards_of
-from harness.engines import cores
 from harness.estimate.attempts import Attempts
 from harness.estimate.foresee import Foreseen
 from harness.estimate.tokens import tokens_of_an_answer
-from harness.runner import engine_of, workers
+from harness.runner import processes_of_a_trial, workers
 
 #: Seconds of one core in virtual time: for an attempt, for each further token of its answer, and for one that goes
 #: over in-memory sockets. Measured on one core of 2024; a machine may be half or twice as fast.
@@ -46,15 +44,6 @@ def duration(experiment: Experiment, foreseen: Sequence[Foreseen], attempts: Att
     if not known:
         return Duration(None, 0, processes, reason)
     return Duration(experiment.trials * sum(known) + _around(experiment), len(known), processes, reason)
-
-
-def processes_of_a_trial(experiment: Experiment) -> int:
-    """How many processes play one trial in real time, as far as is known before a cluster is asked."""
-    engine = engine_of(experiment, 1)
-    if engine == "local":
-        return 1
-    workers = cores() if engine == "processes" else experiment.settings.cluster.workers or 1
-    return max(shards_of(experiment, cell, workers) for cell in experiment.cells)
 
 
 def _virtual(experiment: Experiment, attempts: Attempts) -> float:

@@ -11,14 +11,16 @@ _FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Crowded:
-    """The exception handler of a server's loop. asyncio tries again by itself, each second, and complains each time."""
+    """The exception handler of a server's loop.
+
+    asyncio complains whenever it cannot accept, tries again by itself each second, and goes on to try where the server
+    has stopped to listen meanwhile, with a ValueError.
+    """
 
     def __init__(self, tell: Callable[[str], None], limit: int | None) -> None:
         self._tell = tell
         self._limit = limit
         self._told = False
-        #: No more connections are wanted; asyncio's own attempts to listen again come to nothing then.
-        self.ended = False
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Take in what went wrong in the loop."""
@@ -31,5 +33,5 @@ class Crowded:
                     f"warning: no more files can be opened{allowed}: new connections wait until others end; "
                     "raise the limit with ulimit -n before the start"
                 )
-        elif not (self.ended and isinstance(error, ValueError)):
+        elif not (isinstance(error, ValueError) and "_start_serving" in context.get("message", "")):
             loop.default_exception_handler(context)

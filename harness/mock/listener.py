@@ -91,14 +91,16 @@ class _Gate:
             self._listening.close()
 
     async def _listen(self) -> None:
-        self._listening = await self._loop.create_server(self._protocol, self._host, self._port, backlog=AT_ONCE)
-        self._filtered = 0.0
+        listening: Any = await self._loop.create_server(
+            self._protocol, self._host, self._port, backlog=AT_ONCE, start_serving=self._in_memory
+        )
+        self._listening, self._filtered = listening, 0.0
         if self._in_memory:
-            self._listening.screen = self._screen
+            listening.screen = self._screen
             return
-        for sock in self._listening.sockets:
-            with _same(sock) as same:
-                same.listen(BACKLOG)
+        # Within the turn of the loop in which it begins to listen, so that no burst comes before.
+        self._loop.call_soon(_widen, listening.sockets)
+        await listening.start_serving()
 
     def _protocol(self) -> asyncio.Protocol:
         """What serves the next connection; those in memory that come here were let in."""
@@ -159,6 +161,12 @@ class _Reset(asyncio.Protocol):
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 _LOAD_HALF, _MULTIPLY, _ADD, _SHIFT_RIGHT, _JUMP_IF_AT_LEAST, _RETURN = 0x28, 0x24, 0x04, 0x74, 0x35, 0x06
 _KNUTH = 2_654_435_761  # 2^32 over the golden ratio: multiplying by it spreads neighbouring ports
+
+
+def _widen(sockets: Sequence[Any]) -> None:
+    for sock in sockets:
+        with _same(sock) as same:
+            same.listen(BACKLOG)
 
 
 def _same(sock: Any) -> socket.socket:

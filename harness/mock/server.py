@@ -164,8 +164,7 @@ async def _serve(app: MockApp, host: str, found: Sequence[str], port: int, ready
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     allowed = settle()
-    crowded = Crowded(_tell, allowed)
-    loop.set_exception_handler(crowded)
+    loop.set_exception_handler(Crowded(_tell, allowed))
     async with serving(app, found, port) as chosen:
         url = f"http://{f'[{host}]' if ':' in host else host}:{chosen}/v1"
         _tell(f"serving profile {app.profile.name} with seed {app.seed} at {url} (Ctrl-C stops it)")
@@ -175,7 +174,6 @@ async def _serve(app: MockApp, host: str, found: Sequence[str], port: int, ready
         _tell(f"  try: curl {url}/chat/completions -d '{_EXAMPLE}'")
         ready(url)
         await stop.wait()
-        crowded.ended = True
         _tell(f"stopped after {app.log.arrived} attempts")
 
 

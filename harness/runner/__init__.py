@@ -1,6 +1,6 @@
 """Play an experiment: trials outside, cells inside, every finished request on disk at once."""
 
-from harness.runner.core import cluster_of, engine_of, run, workers
+from harness.runner.core import cluster_of, engine_of, processes_of_a_trial, run, workers
 from harness.runner.folder import open_folder
 from harness.runner.listener import Listener, Silent
 from harness.runner.open_files import check_open_files
@@ -17,6 +17,7 @@ __all__ = [
     "cluster_of",
     "engine_of",
     "open_folder",
+    "processes_of_a_trial",
     "run",
     "run_until_precise",
     "workers",

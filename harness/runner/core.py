@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 
 from harness import engines
 from harness.config import CLUSTERS, Experiment
+from harness.config.shards import shards_of
 from harness.engines import Engine, WorkerLostError
-from harness.errors import StoppedError
+from harness.errors import DiskError, StoppedError
 from harness.progress import Progress, unseen
 from harness.records import Outcome
 from harness.runner.failures import FailureLimit, TooManyFailuresError
@@ -63,9 +65,17 @@ def run(
     except (TooManyFailuresError, WorkerLostError, StoppedError) as error:
         result.stopped = str(error)
     finally:
+        _note_replaced(folder, result)
         folder.close()
         listener.ended()
     return result
+
+
+def _note_replaced(folder: RunFolder, result: RunResult) -> None:
+    """Add the processes that died to those of earlier parts of the run; a disk that is full has said so itself."""
+    if result.replaced:
+        with suppress(DiskError):
+            folder.update_manifest(replaced=dict(Counter(folder.manifest().get("replaced", {})) + result.replaced))
 
 
 def _play(desk: Desk, cluster: Engine | None) -> None:
@@ -124,6 +134,15 @@ def engine_of(experiment: Experiment, tasks: int) -> str:
         return experiment.settings.engine
     shares = experiment.clock == "real" and experiment.settings.shards not in {"auto", 1}
     return "processes" if shares or workers(experiment, tasks) > 1 else "local"
+
+
+def processes_of_a_trial(experiment: Experiment) -> int:
+    """How many processes play one trial in real time, as far as is known before a cluster is asked."""
+    engine = engine_of(experiment, 1)
+    if engine == "local":
+        return 1
+    several = engines.cores() if engine == "processes" else experiment.settings.cluster.workers or 1
+    return max(shards_of(experiment, cell, several) for cell in experiment.cells)
 
 
 @contextmanager

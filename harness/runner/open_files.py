@@ -7,6 +7,8 @@ import sys
 
 from harness.config import Cell, Experiment
 from harness.errors import UserError
+from harness.runner.core import processes_of_a_trial
+from harness.strategies import SDK_POOL
 
 #: Files that are open besides connections.
 SPARE = 64
@@ -20,20 +22,30 @@ def check_open_files(experiment: Experiment) -> None:
     """
     if experiment.clock == "virtual":
         return
-    cell = max(experiment.cells, key=connections)
-    needed = connections(cell) + SPARE
-    limit = raised(needed)
-    if limit is not None and limit < needed:
+    clients = processes_of_a_trial(experiment)
+    needed, cell = max(((connections(cell, clients), cell) for cell in experiment.cells), key=lambda pair: pair[0])
+    limit = raised(needed + SPARE)
+    if limit is not None and limit < needed + SPARE:
         raise UserError(
-            f"cell {cell.name} can have {connections(cell):,} connections open at once, and this system allows "
-            f"{limit:,} open files in all: ulimit -n {needed}, or lower in_flight or batch_size"
+            f"cell {cell.name} can have {needed:,} connections open at once, and this system allows {limit:,} open "
+            f"files in all: ulimit -n {needed + SPARE}, or lower {_lever(cell)}"
         )
 
 
-def connections(cell: Cell) -> int:
-    """The most that a cell has open at once: one for each request in flight, and for each copy of it."""
-    pool = int(min(cell.at_once, cell.strategy.connections))
-    return pool * (1 + cell.strategy.needs_fresh_connections)
+def connections(cell: Cell, clients: int = 1) -> int:
+    """The most that a cell has open at once, of all its clients: one for each attempt, as far as there are so many.
+
+    Where nothing but the pool limits the attempts, and the pool has no limit either, the SDK's is what is expected.
+    """
+    attempts, pool = cell.at_once, cell.strategy.connections
+    if attempts is None:
+        attempts = len(cell.workload) * (1 + cell.strategy.hedges)
+        pool = SDK_POOL if pool == math.inf else pool
+    return int(min(attempts, pool * clients)) * (1 + cell.strategy.needs_fresh_connections)
+
+
+def _lever(cell: Cell) -> str:
+    return "strategy.max_connections" if cell.at_once is None else "in_flight or batch_size"
 
 
 def raised(needed: int) -> int | None:

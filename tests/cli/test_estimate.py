@@ -255,6 +255,9 @@ def test_a_pool_that_is_too_small_is_told_beforehand():
     for words in (["strategy.max_connections=auto"], ["strategy.max_connections=50"], ["clock=virtual"]):
         assert "pool" not in said(None, *WIDE, *words)
     assert "pool" not in said(None, *WIDE, "strategy.in_flight=1000")
+    # How many come at once is known to nobody here.
+    arrivals = ["workload=poisson", "strategy.dispatch=open", "workload.batches=30", "strategy=hedge_2"]
+    assert "pool" not in said(None, "clock=real", "engine=local", *arrivals)
 
 
 def test_every_client_has_a_pool_of_its_own():

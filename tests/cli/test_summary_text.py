@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.analysis.quickest import quickest
 from harness.analysis.speedups import add_speedups
-from harness.cli.next import next_step, resume
+from harness.cli.next import Budget, next_step, resume
 from harness.report import headline_text, published_text
 
 ROOT = Path(__file__).parents[2]
@@ -236,10 +236,20 @@ def test_the_published_table_has_the_columns_that_fit():
 
 
 def test_more_trials_ask_for_more_budget():
-    """In proportion to what those that were played may send, or the command would be refused."""
+    """As much as they can send, or the command would be refused; what allows more stays as it is."""
     few = summary(cell("slow", [100.0]), cell("quick", [10.0]))
-    command, _ = next_step(few, ["article", "budget.max_requests=400"], Path("run"), budget=360)
+    words = ["article", "budget.max_requests=400"]
+    command, _ = next_step(few, words, Path("run"), budget=Budget(400, a_trial=360))
     assert command == "harness run article trials=20 budget.max_requests=7200 out=run resume=true"
+    command, _ = next_step(few, words, Path("run"), budget=Budget(7200, a_trial=360))
+    assert command == "harness run article budget.max_requests=400 trials=20 out=run resume=true"
+
+
+def test_a_number_of_trials_takes_the_place_of_a_precision():
+    """With which it would be refused."""
+    found = summary(cell("slow", SLOW), cell("same", times(0.99, noise=0.2)))
+    command, _ = next_step(found, ["article", "trials=auto", "precision.within=0.1"], Path("run"))
+    assert command == "harness run article trials=40 out=run resume=true"
 
 
 def test_where_nothing_was_answered_nothing_is_to_be_repeated():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.config import compose
-from harness.config.files import load
+from harness.config.files import check_syntax, load
 from harness.errors import UserError
 from harness.faults import catalogue as faults
 
@@ -13,9 +13,14 @@ from harness.faults import catalogue as faults
 def test_a_file_is_read_once_however_many_cells_name_it(monkeypatch):
     """936 cells name a few strategies and faults."""
     read = []
-    monkeypatch.setattr("harness.config.cells.load", lambda path: read.append(path.name) or load(path))
-    assert len(compose("fault_matrix").cells) == 936
-    assert len(read) == len(set(read)) == len(faults())
+    check_syntax()
+    monkeypatch.setattr("harness.config.files.check_syntax", lambda: None)
+    monkeypatch.setattr("harness.config.build.check_syntax", lambda: None)
+    for module in ("harness.config.cells", "harness.presets"):
+        monkeypatch.setattr(f"{module}.load", lambda path: read.append(path) or load(path))
+    cells = compose("fault_matrix").cells
+    assert len(cells) == 936
+    assert len(read) == len(set(read)) == len(faults()) + len({cell.strategy.name for cell in cells})
 
 
 @pytest.mark.parametrize(
@@ -25,12 +30,11 @@ def test_a_file_is_read_once_however_many_cells_name_it(monkeypatch):
         (["reference=article_11"], "reference: no cell named 'article_11'; did you mean 'article_10'?"),
         (
             ["engine=ray", "cluster.address=ray://head:10001"],
-            "cluster.address: the address of a Ray cluster is HOST:PORT of its head, not ray://head:10001",
+            "cluster.address: the head of a Ray cluster is named by HOST:PORT, not ray://head:10001",
         ),
         (
             ["engine=dask", "cluster.address=http://head:8786"],
-            "cluster.address: the address of a Dask cluster is HOST:PORT, perhaps behind tcp:// or tls://, not "
-            "http://head:8786",
+            "cluster.address: a Dask scheduler is named by HOST:PORT, not http://head:8786",
         ),
         (
             ["hydra/launcher=joblib"],
@@ -52,6 +56,9 @@ def test_a_reference_that_a_changed_matrix_leaves_out_is_the_first_cell():
 
 
 def test_scaled_times_are_said_beside_what_is_played():
-    """All of them are."""
-    assert ", virtual clock, all times x 0.5, against the mock" in compose("article", ["time_scale=0.5"]).describe()
-    assert "all times" not in compose("article").describe()
+    """Of both sides."""
+    assert (
+        ", virtual clock, times of server and client x 0.5, against the mock"
+        in compose("article", ["time_scale=0.5"]).describe()
+    )
+    assert "times of" not in compose("article").describe()

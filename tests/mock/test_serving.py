@@ -58,8 +58,8 @@ def test_a_server_that_may_open_no_more_files_says_so_once():
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     port = int(process.stderr.readline().split(":")[-1].split("/")[0])
     crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
-    said = ""
-    while not said.startswith("warning: "):
+    said = "nothing yet"
+    while said and not said.startswith("warning: "):
         said = process.stderr.readline()
     assert said == (
         "warning: no more files can be opened (this system allows 40): new connections wait until others end; "

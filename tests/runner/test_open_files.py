@@ -35,12 +35,29 @@ def limited(soft: int, hard: int, code: str) -> subprocess.CompletedProcess[str]
         ([*WINDOW, "strategy.in_flight=3000", "workload.batches=30", "strategy.max_connections=auto"], 3000),
         (["clock=real", "strategy.dispatch=open", OPEN, "workload.batches=40"], 1000),
         (["clock=real", "strategy.dispatch=open", OPEN, "workload.batches=3"], 300),
+        (["clock=real", "strategy.dispatch=open", OPEN, "workload.batches=40", "strategy.max_connections=auto"], 1000),
+        (["clock=real", "strategy.dispatch=open", OPEN, "workload.batches=40", "strategy.max_connections=3000"], 3000),
+        ([*WINDOW, "strategy.dispatch=aimd", "workload.batches=40"], 1000),
+        ([*WINDOW, "strategy.dispatch=gradient", "workload.batches=40"], 1000),
     ],
 )
 def test_connections_follow_from_what_is_in_flight(words, most):
     """And from the copies that a strategy may send."""
     (cell,) = compose(None, words).cells
     assert open_files.connections(cell) == most
+
+
+def test_every_client_of_a_trial_is_counted():
+    """Shards have a pool each, and the server has the connections of all."""
+    (cell,) = compose(None, [*WINDOW, "strategy.in_flight=3000", "workload.batches=30"]).cells
+    assert [open_files.connections(cell, clients) for clients in (1, 2, 4)] == [1000, 2000, 3000]
+    words = [*WINDOW, "strategy.in_flight=3000", "workload.batches=30", "engine=processes", "shards=2", "out=run"]
+    found = limited(1500, 1500, f"from harness.cli import main; sys.exit(main({['run', *words]!r}))")
+    assert (found.returncode, found.stderr) == (
+        2,
+        "error: cell article_none can have 2,000 connections open at once, and this system allows 1,500 open files in "
+        "all: ulimit -n 2064, or lower in_flight or batch_size\n",
+    )
 
 
 def test_a_soft_limit_is_raised_as_far_as_is_needed():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis import finish
-from harness.analysis.silent import first_errors
+from harness.analysis.silent import errors_of
 from tests.runner.conftest import PlayFn
 
 
@@ -24,7 +24,7 @@ def test_the_error_of_a_run_without_an_answer_is_told(play: PlayFn):
     _, folder = play("profile=instant", "fault=nowhere", "strategy=restart_3", name=None)
     found = {note["code"]: note["message"] for note in finish(folder)["warnings"]}["nothing_answered"]
     assert found.startswith("every request failed, most with: status_error (")
-    assert found.endswith("; the first: HTTP 404")
+    assert found.endswith("; one said: HTTP 404")
 
 
 def test_one_silent_cell_of_several_is_named(play: PlayFn):
@@ -32,7 +32,7 @@ def test_one_silent_cell_of_several_is_named(play: PlayFn):
     _, folder = play("profile=instant", "strategy=restart_3", "matrix.fault=[none,nowhere]", name=None)
     summary = finish(folder)
     (silent,) = [cell["cell"] for cell in summary["cells"] if cell["failed"] == cell["requests"]]
-    assert first_errors(folder, {silent}) == {silent: "HTTP 404"}
+    assert errors_of(folder, {silent: "status_error"}) == {silent: "HTTP 404"}
     found = {note["code"]: note["message"] for note in summary["warnings"]}["nothing_answered"]
     assert found.startswith(f"every request of {silent} failed, ")
 
