@@ -12,7 +12,7 @@ from harness import engines
 from harness.config import CLUSTERS, Experiment
 from harness.config.shards import shards_of
 from harness.engines import Engine, WorkerLostError
-from harness.errors import DiskError, StoppedError
+from harness.errors import StoppedError, UserError
 from harness.progress import Progress, unseen
 from harness.records import Outcome
 from harness.runner.failures import FailureLimit, TooManyFailuresError
@@ -72,9 +72,9 @@ def run(
 
 
 def _note_replaced(folder: RunFolder, result: RunResult) -> None:
-    """Add the processes that died to those of earlier parts of the run; a disk that is full has said so itself."""
+    """Add the processes that died to those of earlier parts of the run; a disk that is full or gone says so itself."""
     if result.replaced:
-        with suppress(DiskError):
+        with suppress(UserError, OSError):
             folder.update_manifest(replaced=dict(Counter(folder.manifest().get("replaced", {})) + result.replaced))
 
 
