@@ -22,6 +22,7 @@ from tests.endurance.commands import (
     started,
     status,
     waited_for,
+    written,
 )
 from tests.folders import outcome
 
@@ -144,7 +145,7 @@ def test_kill_of_the_mock_server_stops_the_run_which_goes_on_later(tmp_path: Pat
         "out=run",
     ]
     process = started(tmp_path, words)
-    assert waited_for(lambda: len(lines(path)) >= 12, process), process.stderr.read()
+    assert waited_for(lambda: written(path) >= 12, process), process.stderr.read()
     servers = [pid for pid in children(process.pid) if b"harness.mock.server" in command_line(pid)]
     os.kill(servers[0], signal.SIGKILL)
     _, err = process.communicate(timeout=PATIENCE_S)

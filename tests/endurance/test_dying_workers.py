@@ -14,10 +14,10 @@ from tests.endurance.commands import (
     called,
     children,
     is_alive,
-    lines,
     started,
     status,
     waited_for,
+    written,
 )
 
 WORDS = ["run", "article", "trials=6", "workload.batches=4", "workload.batch_size=20", "report=false"]
@@ -28,7 +28,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_task_played_again(tmp_path:
     """Exit 0, equal to a run of one process."""
     process = started(tmp_path, [*WORDS, "engine=processes", "out=run"])
     for wanted in (1, 600):
-        assert waited_for(lambda wanted=wanted: len(lines(tmp_path / "run")) >= wanted, process)
+        assert waited_for(lambda wanted=wanted: written(tmp_path / "run") >= wanted, process)
         for worker in children(process.pid)[:1]:
             os.kill(worker, signal.SIGKILL)
     _, err = process.communicate(timeout=PATIENCE_S)

@@ -22,6 +22,7 @@ from tests.endurance.commands import (
     started,
     status,
     waited_for,
+    written,
 )
 
 #: Three cells, two trials of four batches of twenty requests.
@@ -43,9 +44,8 @@ def while_playing(dice: random.Random) -> Moment:
     further, delay = dice.randint(1, 60), dice.choice([0.0, dice.uniform(0.0, 0.03)])
 
     def come(path: Path, process: Any) -> bool:
-        before = len(lines(path))
-        wanted = min(REQUESTS, before + further)
-        return waited_for(lambda: len(lines(path)) >= wanted, process) and _let_pass(delay, process)
+        wanted = min(REQUESTS, written(path) + further)
+        return waited_for(lambda: written(path) >= wanted, process) and _let_pass(delay, process)
 
     return come
 
@@ -55,7 +55,7 @@ def while_finishing(dice: random.Random) -> Moment:
     delay = dice.uniform(0.0, 2.5)
 
     def come(path: Path, process: Any) -> bool:
-        over = waited_for(lambda: len(lines(path)) == REQUESTS and status(path) == "complete", process)
+        over = waited_for(lambda: written(path) == REQUESTS and status(path) == "complete", process)
         return over and _let_pass(delay, process)
 
     return come
@@ -167,7 +167,7 @@ def test_killed_in_real_time_a_run_keeps_its_batches_and_is_completed(tmp_path: 
     for kill in range(3):
         process = started(tmp_path, [*words, *(["resume=true"] if kill else [])])
         wanted = len(before) + dice.randint(1, 12)
-        assert waited_for(lambda wanted=wanted: len(lines(path)) >= wanted, process), process.stderr.read()
+        assert waited_for(lambda wanted=wanted: written(path) >= wanted, process), process.stderr.read()
         left += children(process.pid)
         killed(process)
         after = lines(path)
@@ -194,7 +194,7 @@ def test_no_worker_outlives_a_run_that_was_killed(tmp_path: Path):
     """Nobody would end them, and they hold memory and cores."""
     path = tmp_path / "run"
     process = started(tmp_path, [*WORDS, "trials=20", "engine=processes", "out=run"])
-    assert waited_for(lambda: len(lines(path)) > 100, process), process.stderr.read()
+    assert waited_for(lambda: written(path) > 100, process), process.stderr.read()
     workers = children(process.pid)
     assert workers
     killed(process)

@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.endurance.commands import PATIENCE_S, assert_equal_runs, called, killed, lines, started, status, waited_for
+from tests.endurance.commands import (
+    PATIENCE_S,
+    assert_equal_runs,
+    called,
+    killed,
+    lines,
+    started,
+    status,
+    waited_for,
+    written,
+)
 
 WORDS = ["run", "article", "trials=2", "workload.batches=4", "workload.batch_size=20", "profile=incident"]
 WORDS += ["report=false", "engine=local"]
@@ -22,7 +32,7 @@ LONG = [*WORDS, "trials=40"]
 def under_way(where: Path, words: list[str] = LONG, *, requests: int = 1, **settings):
     """A run that has finished so many requests."""
     process = started(where, [*words, "out=run"], **settings)
-    assert waited_for(lambda: len(lines(where / "run")) >= requests, process)
+    assert waited_for(lambda: written(where / "run") >= requests, process)
     return process
 
 
