@@ -86,6 +86,9 @@ def _few_trials(cells: Sequence[Mapping[str, Any]]) -> list[Warning_]:
     trials = min((cell["trials"] for cell in cells), default=0)
     if trials >= FEW_TRIALS:
         return []
+    if not trials:
+        advice = "continue the run with resume=true"
+        return [{"code": "few_trials", "message": "no trial of every cell is whole yet", "advice": advice}]
     text = "1 trial proves little" if trials == 1 else f"{trials} trials"
     if trials < FEWEST_FOR_RATIO:
         text += "; no interval can be given for a speedup"

@@ -23,7 +23,7 @@ from tests.benchmarks.collect import PARTS, PartError, measure, parts
 def main(words: list[str] | None = None) -> int:
     """Measure what is asked for, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", nargs="+", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--only", nargs="+", metavar="PART", help=f"of {', '.join(PARTS)}; clients is all of them")
     parser.add_argument("--rounds", type=int, metavar="N", help="measure nothing more often than this")
     parser.add_argument("--smoke", action="store_true", help="tiny loads, nothing installed: only to see that it works")
     parser.add_argument("--page", action="store_true", help="only write the page from results.json")

@@ -8,6 +8,8 @@ import pytest
 
 from harness.analysis import finish
 from harness.analysis.silent import errors_of
+from harness.records import Outcome
+from harness.runner import Silent
 from tests.runner.conftest import PlayFn
 
 
@@ -41,3 +43,20 @@ def test_an_answer_is_enough(play: PlayFn):
     """One request in a run that was answered."""
     _, folder = play(name=None)
     assert "nothing_answered" not in {note["code"] for note in finish(folder)["warnings"]}
+
+
+class Impatient(Silent):
+    """Presses Ctrl-C at the first request that ends."""
+
+    def finished(self, outcome: Outcome) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_run_without_a_whole_trial_is_to_be_continued(play: PlayFn):
+    """More trials are no advice for one that was broken off in its first."""
+    _, folder = play(name=None, listener=Impatient())
+    (note,) = [note for note in finish(folder)["warnings"] if note["code"] == "few_trials"]
+    assert (note["message"], note["advice"]) == (
+        "no trial of every cell is whole yet",
+        "continue the run with resume=true",
+    )
