@@ -90,7 +90,7 @@ def _errors(axes: Axes, clients: list[Any], places: range) -> None:
 def _explain(axes: Axes) -> None:
     for marker, what in (("o", "as reported"), ("D", "on the wire")):
         axes.scatter([], [], color=_FLOOR, marker=marker, s=18, label=what)
-    axes.legend(loc="lower left", fontsize=8)
+    axes.legend(loc="upper right", fontsize=8)
 
 
 def colour(client: str) -> str:
