@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack
 
 import httpx2
 import pytest
@@ -55,23 +57,27 @@ def test_a_server_that_may_open_no_more_files_says_so_once():
     """And goes on: who waited is answered when others have gone, and it ends without a word of complaint."""
     limited = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n" + SERVE
     code = limited + "serve_forever(Profile.from_dict({'name': 'quick'}), seed=4, port=0)"
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-    port = int(process.stderr.readline().split(":")[-1].split("/")[0])
-    crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
-    said = "nothing yet"
-    while said and not said.startswith("warning: "):
-        said = process.stderr.readline()
-    assert said == (
-        "warning: no more files can be opened (this system allows 40): new connections wait until others end; "
-        "raise the limit with ulimit -n before the start\n"
-    )
-    for one in crowd:
-        one.close()
-    with httpx2.Client(trust_env=False) as client:
-        assert client.get(f"http://127.0.0.1:{port}/v1/models", timeout=60).status_code == 200
-    process.terminate()
-    _, rest = process.communicate(timeout=30)
-    assert (process.returncode, rest) == (0, "stopped after 0 attempts\n")
+    with ExitStack() as stack:
+        process = stack.enter_context(subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True))
+        stack.callback(process.kill)
+        # One that says nothing is not waited for.
+        limit = threading.Timer(60, process.kill)
+        limit.start()
+        stack.callback(limit.cancel)
+        port = int(process.stderr.readline().split(":")[-1].split("/")[0])
+        crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(60)]
+        said = next(line for line in process.stderr if line.startswith("warning: "))
+        assert said == (
+            "warning: no more files can be opened (this system allows 40): new connections wait until others end; "
+            "raise the limit with ulimit -n before the start\n"
+        )
+        for one in crowd:
+            one.close()
+        with httpx2.Client(trust_env=False) as client:
+            assert client.get(f"http://127.0.0.1:{port}/v1/models", timeout=60).status_code == 200
+        process.terminate()
+        _, rest = process.communicate(timeout=30)
+        assert (process.returncode, rest) == (0, "stopped after 0 attempts\n")
 
 
 def test_a_server_says_what_it_serves_and_how_to_ask_it():
