@@ -75,9 +75,9 @@ def _replaced(replaced: Mapping[str, int]) -> list[Warning_]:
     """Whose totals hold time in which a process was dead."""
     if not replaced:
         return []
-    where = max(replaced, key=lambda name: replaced[name]) + " and others" * (len(replaced) > 1)
+    where = max(replaced, key=lambda name: replaced[name]) + " and other cells" * (len(replaced) > 1)
     died = sum(replaced.values())
-    text = f"{died} process{'es' * (died != 1)} died while {where} was played, and had to be replaced"
+    text = f"{died} process{'es' * (died != 1)} that played {where} died and had to be replaced"
     advice = "what they lost was played again, later, and is in the totals: play the run anew, with another out="
     return [{"code": "worker_replaced", "message": text, "advice": advice}]
 

@@ -65,13 +65,13 @@ def run(
     except (TooManyFailuresError, WorkerLostError, StoppedError) as error:
         result.stopped = str(error)
     finally:
-        _note_replaced(folder, result)
+        note_replaced(folder, result)
         folder.close()
         listener.ended()
     return result
 
 
-def _note_replaced(folder: RunFolder, result: RunResult) -> None:
+def note_replaced(folder: RunFolder, result: RunResult) -> None:
     """Add the processes that died to those of earlier parts of the run; a disk that is full or gone says so itself."""
     if result.replaced:
         with suppress(UserError, OSError):

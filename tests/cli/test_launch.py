@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -49,7 +50,18 @@ def test_a_library_that_is_missing_is_one_line(monkeypatch, capsys):
     )
 
 
+@pytest.fixture
+def _no_workers_left() -> Iterator[None]:
+    """joblib keeps its processes for five minutes, in which other tests would take them for their own."""
+    yield
+    if "joblib" in sys.modules:
+        from joblib.externals.loky import get_reusable_executor
+
+        get_reusable_executor().shutdown(wait=True)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_no_workers_left")
 @pytest.mark.parametrize(
     ("library", "launcher"),
     [("joblib", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]), ("submitit", ["hydra/launcher=submitit_local"])],

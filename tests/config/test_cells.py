@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.config import compose
-from harness.config.files import check_syntax, load
+from harness.config.files import load
 from harness.errors import UserError
 from harness.faults import catalogue as faults
 
@@ -13,9 +13,6 @@ from harness.faults import catalogue as faults
 def test_a_file_is_read_once_however_many_cells_name_it(monkeypatch):
     """936 cells name a few strategies and faults."""
     read = []
-    check_syntax()
-    monkeypatch.setattr("harness.config.files.check_syntax", lambda: None)
-    monkeypatch.setattr("harness.config.build.check_syntax", lambda: None)
     for module in ("harness.config.cells", "harness.presets"):
         monkeypatch.setattr(f"{module}.load", lambda path: read.append(path) or load(path))
     cells = compose("fault_matrix").cells

@@ -110,7 +110,7 @@ def test_a_leak_would_be_seen():
 @pytest.mark.parametrize("transport", ["httpx2", "aiohttp", "asyncio"])
 def test_thousands_of_requests_over_sockets_leave_nothing_behind(tmp_path: Path, transport):
     """Of a run this short memory says little: what is allowed is what the lists of a loop take while they grow."""
-    samples = soaked(tmp_path, 2_000, transport)
+    samples = soaked(tmp_path, 4_000, transport)
     told(samples, transport)
     assert_flat(samples, bytes_a_request=4_000)
 

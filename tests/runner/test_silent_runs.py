@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from harness.analysis import finish
 from harness.analysis.silent import errors_of
 from harness.records import Outcome
-from harness.runner import Silent
+from harness.runner import RunResult, Silent
+from harness.runner.core import note_replaced
 from tests.runner.conftest import PlayFn
 
 
@@ -60,3 +62,13 @@ def test_a_run_without_a_whole_trial_is_to_be_continued(play: PlayFn):
         "no trial of every cell is whole yet",
         "continue the run with resume=true",
     )
+
+
+def test_processes_that_died_in_several_parts_of_a_run_are_added(play: PlayFn):
+    """A run that goes on, and each stage of `trials: auto`, adds its own."""
+    _, folder = play(name=None)
+    for cell in ("a", "a", "b"):
+        note_replaced(folder, RunResult(replaced=Counter([cell])))
+    note_replaced(folder, RunResult())
+    (note,) = [note for note in finish(folder)["warnings"] if note["code"] == "worker_replaced"]
+    assert note["message"] == "3 processes that played a and other cells died and had to be replaced"

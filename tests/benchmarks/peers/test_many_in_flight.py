@@ -23,9 +23,9 @@ from tests.benchmarks.peers.server import Server, served
 from tests.benchmarks.peers.test_side_by_side import turn
 
 ROUNDS = 3
-FIRST_S, TOKENS, BETWEEN_S = 5.0, 31, 0.5
-LOAD = Load(5_000, 10_000)
-SMALL, SMALL_WORDS = Load(20, 40), server_words(0.5, TOKENS, 0.02)
+TOKENS = 31
+#: The load, and seconds to the first token and from one to the next.
+LOAD, SMALL = (Load(5_000, 10_000), 5.0, 0.5), (Load(20, 40), 0.5, 0.02)
 #: What the project promises.
 TARGET_MIB = 500
 #: Those of ours that can take in so much.
@@ -42,13 +42,12 @@ def most_on_the_wire(attempts: pd.DataFrame) -> int:
     return int((np.arange(1, len(written) + 1) - np.searchsorted(ended, written, side="right")).max())
 
 
-def row(client: Harness, load: Load, server: Server, folder: Path) -> figures.Row:
+def row(client: Harness, load: Load, first_s: float, server: Server, folder: Path) -> figures.Row:
     """One run. Raises AssertionError when not every request was answered."""
     folder.mkdir()
     found = turn(client, load, server, folder)
     (cell,) = json.loads((folder / "out" / "summary.json").read_text())["cells"]
     wire = cell["wire"]["ttft_s"]
-    first_s = FIRST_S if load is LOAD else 0.5
     return {name: found[name] for name in ("requests_per_s", "command_s", "cpu_ms", "peak_mib")} | {
         "most_in_flight": most_on_the_wire(pd.read_parquet(folder / "out" / "attempts.parquet")),
         "wire_error_p50_ms": milliseconds(wire["p50"] - first_s),
@@ -59,15 +58,15 @@ def row(client: Harness, load: Load, server: Server, folder: Path) -> figures.Ro
 @pytest.mark.bench
 def test_memory_with_many_in_flight(benchmark, tmp_path: Path, capsys):
     """The table is printed; that the window was full, and that every request was answered, is asserted."""
-    load, words = (SMALL, SMALL_WORDS) if figures.smoke() else (LOAD, server_words(FIRST_S, TOKENS, BETWEEN_S))
+    load, first_s, between_s = SMALL if figures.smoke() else LOAD
     found: dict[str, list[figures.Row]] = {client.name: [] for client in CLIENTS}
 
     def play() -> None:
         for number in range(figures.rounds(ROUNDS)):
             for place, client in enumerate(CLIENTS):
-                found[client.name].append(row(client, load, server, tmp_path / f"{number}-{place}"))
+                found[client.name].append(row(client, load, first_s, server, tmp_path / f"{number}-{place}"))
 
-    with served(*words) as server:
+    with served(*server_words(first_s, TOKENS, between_s)) as server:
         benchmark.pedantic(play, rounds=1)
     about = {"in_flight_asked": load.in_flight, "requests": load.requests, "target_mib": TARGET_MIB}
     rows = [{"client": name} | about | figures.medians(turns) for name, turns in found.items()]
@@ -80,4 +79,4 @@ def test_memory_with_many_in_flight(benchmark, tmp_path: Path, capsys):
                 f"{one['requests_per_s']:.1f} requests/s, {one['cpu_ms']:.2f} ms of CPU a request, TTFT on the wire "
                 f"{one['wire_error_p50_ms']:+.1f} / {one['wire_error_p99_ms']:+.1f} ms"
             )
-    assert all(one["most_in_flight"] >= 0.95 * load.in_flight for one in rows)
+    assert min(turn["most_in_flight"] for turns in found.values() for turn in turns) >= 0.95 * load.in_flight
