@@ -16,8 +16,14 @@ Styles = Mapping[str, str]
 
 
 def say(text: str, styles: Styles | None = None) -> None:
-    """Print a result on stdout."""
-    _show(text, styles, sys.stdout)
+    """Print a result on stdout. A reader that has seen enough, as `head` has, does not keep the rest from its end."""
+    try:
+        _show(text, styles, sys.stdout)
+    except BrokenPipeError:
+        # All that comes goes nowhere, what Python flushes at its end too.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def say_json(value: Any) -> None:
