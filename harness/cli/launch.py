@@ -93,7 +93,8 @@ def _program() -> list[str]:
 def _joblib(options: Mapping[str, Any]) -> Start:
     from joblib import Parallel, delayed
 
-    parallel = Parallel(**{"n_jobs": -1, "return_as": "generator", **options})
+    # Threads wait as well as processes do for runs that are processes themselves, and nothing of them stays.
+    parallel = Parallel(**{"n_jobs": -1, "prefer": "threads", "return_as": "generator", **options})
 
     def start(runs: Sequence[list[str]]) -> Iterator[Ended]:
         program, folder = _program(), str(Path.cwd())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -50,18 +50,7 @@ def test_a_library_that_is_missing_is_one_line(monkeypatch, capsys):
     )
 
 
-@pytest.fixture
-def _no_workers_left() -> Iterator[None]:
-    """joblib keeps its processes for five minutes, in which other tests would take them for their own."""
-    yield
-    if "joblib" in sys.modules:
-        from joblib.externals.loky import get_reusable_executor
-
-        get_reusable_executor().shutdown(wait=True)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("_no_workers_left")
 @pytest.mark.parametrize(
     ("library", "launcher"),
     [("joblib", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]), ("submitit", ["hydra/launcher=submitit_local"])],
@@ -70,9 +59,12 @@ def test_runs_side_by_side_have_folders_and_summaries_of_their_own(library, laun
     """In the order of the combinations, and the worst exit code wins."""
     pytest.importorskip(library, reason="needs the extra `launchers`: pip install -e '.[launchers]'")
     monkeypatch.chdir(tmp_path)
+    before = multiprocessing.active_children()
     words = ["run", "-m", "--json", *TINY, "seed=1,2", "max_failures=0", "profile=calm", "fault=status_error"]
     assert main([*words, "fault.probability=0.000001,1", *launcher]) == 3
     summaries = json.loads(capfd.readouterr().out)
     # What max_failures stopped has no whole trial.
     assert [summary["cells"][0]["seeds"][:1] for summary in summaries] == [[1], [], [2], []]
     assert len(list(tmp_path.glob("experiments/article/runs/*/summary.json"))) == 4
+    # joblib's own processes would stay for five minutes.
+    assert multiprocessing.active_children() == before
