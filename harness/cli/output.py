@@ -16,14 +16,8 @@ Styles = Mapping[str, str]
 
 
 def say(text: str, styles: Styles | None = None) -> None:
-    """Print a result on stdout. A reader that has seen enough, as `head` has, does not keep the rest from its end."""
-    try:
-        _show(text, styles, sys.stdout)
-    except BrokenPipeError:
-        # All that comes goes nowhere, what Python flushes at its end too.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    """Print a result on stdout."""
+    _show(text, styles, sys.stdout)
 
 
 def say_json(value: Any) -> None:
@@ -58,9 +52,20 @@ def columns(stream: TextIO) -> int | None:
         return None
 
 
+def write_line(text: str, stream: TextIO) -> None:
+    """Print a line at once. A reader that has seen enough, as `head` has, does not keep a command from its end."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # All that comes goes nowhere, what Python flushes at its end too.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
 def _show(text: str, styles: Styles | None, stream: TextIO) -> None:
     if not styles or not stream.isatty() or os.environ.get("TERM") == "dumb":
-        print(text, file=stream, flush=True)
+        write_line(text, stream)
         return
     from rich.console import Console
     from rich.text import Text

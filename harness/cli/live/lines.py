@@ -6,6 +6,7 @@ from typing import TextIO
 
 from harness.cli.live.state import State
 from harness.cli.live.text import duration
+from harness.cli.output import write_line
 
 
 class SparseLines:
@@ -34,7 +35,7 @@ class SparseLines:
 
     def say(self, text: str) -> None:
         """Print a line at once."""
-        print(text, file=self._stream, flush=True)
+        write_line(text, self._stream)
 
 
 def sentence(state: State, *, now: float) -> str:
