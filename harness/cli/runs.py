@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from harness.cli.launch import Ended, launch, split
 from harness.cli.output import say, say_json, tell
+from harness.cli.signals import INTERRUPTED
 from harness.config import combinations, compose
 from harness.errors import UserError
 
@@ -54,7 +55,7 @@ def multirun(words: list[str], *, as_json: bool, export: str | None = None, dry:
         code, summary = play(experiment, quiet=as_json, export=export)
         codes.append(code)
         summaries += [] if summary is None else [summary]
-        if code == 130:
+        if code == INTERRUPTED:
             break
     if as_json:
         say_json(summaries)
@@ -62,18 +63,23 @@ def multirun(words: list[str], *, as_json: bool, export: str | None = None, dry:
 
 
 def _launched(runs: Iterable[Ended], *, as_json: bool) -> int:
-    """Show what each run said when it has ended; the worst exit code."""
-    codes, summaries = [], []
-    for ended in runs:
-        tell(ended.err.rstrip())
-        if as_json and ended.out:
-            summaries.append(json.loads(ended.out))
-        elif ended.out:
-            say(ended.out.rstrip())
-        codes.append(ended.code)
+    """Show what each run said when it has ended; the worst exit code, or that of an interrupt, which ends all."""
+    codes, summaries, interrupted = [], [], False
+    try:
+        for ended in runs:
+            if ended.err:
+                tell(ended.err.rstrip())
+            if as_json and ended.out:
+                summaries.append(json.loads(ended.out))
+            elif ended.out:
+                say(ended.out.rstrip())
+            codes.append(ended.code)
+    except KeyboardInterrupt:
+        interrupted = True
+        tell("interrupted")
     if as_json:
         say_json(summaries)
-    return max(codes)
+    return INTERRUPTED if interrupted else max(codes)
 
 
 def experiment_and_overrides(words: list[str]) -> tuple[str | None, list[str]]:

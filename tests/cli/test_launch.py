@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import subprocess
 import sys
 
 import pytest
@@ -37,6 +38,64 @@ def test_what_launches_nothing_is_refused(words, said):
     """In one line."""
     with pytest.raises(UserError, match=said):
         split(words)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "said"),
+    [
+        (["hydra/launcher=joblib", "hydra.launcher.njobs=2"], "no option hydra.launcher.njobs; did you mean 'n_jobs'?"),
+        (
+            ["hydra/launcher=joblib", "hydra.launcher.backend=loky"],
+            "no option hydra.launcher.backend; there are: n_jobs, verbose",
+        ),
+        (
+            ["hydra/launcher=joblib", "hydra.launcher.n_jobs=0"],
+            "hydra.launcher.n_jobs=0: a whole number; n_jobs is how many",
+        ),
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=1.5"], "hydra.launcher.n_jobs=1.5: a whole number; "),
+        (["hydra/launcher=submitit_local", "hydra.launcher.timout=2"], "hydra/launcher=submitit_local: "),
+        (["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=x"], "hydra/launcher=submitit_local: "),
+    ],
+)
+def test_an_option_that_the_launcher_lacks_is_one_line(launcher, said, tmp_path, monkeypatch, capsys):
+    """And nothing is played."""
+    pytest.importorskip("joblib", reason="needs the extra `launchers`: pip install -e '.[launchers]'")
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "-m", *TINY, "seed=1,2", *launcher]) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert err.startswith(f"error: {said}")
+    assert not (tmp_path / "experiments/article").exists()
+
+
+@pytest.mark.parametrize(
+    ("sbatch", "said"),
+    [
+        (None, 'Could not detect "srun", are you indeed on a slurm cluster?'),
+        ("echo 'sbatch: error: invalid partition' >&2; exit 1", "sbatch: error: invalid partition"),
+    ],
+)
+def test_a_cluster_that_is_not_there_or_refuses_is_one_line(sbatch, said, tmp_path, monkeypatch, capsys):
+    """In the words of submitit."""
+    pytest.importorskip("submitit", reason="needs the extra `launchers`: pip install -e '.[launchers]'")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=None)
+    for name in () if sbatch is None else ("sbatch", "srun"):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{sbatch}\n")
+        (tmp_path / name).chmod(0o700)
+    assert main(["run", "-m", *TINY, "seed=1,2", "hydra/launcher=submitit_slurm"]) == 2
+    assert capsys.readouterr() == ("", f"error: hydra/launcher=submitit_slurm: {said}\n")
+
+
+@pytest.mark.slow
+def test_what_submitit_warns_of_is_no_result():
+    """On standard error alone: `--json` stays JSON."""
+    pytest.importorskip("submitit", reason="needs the extra `launchers`: pip install -e '.[launchers]'")
+    code = "import logging; from harness.cli.launch import LAUNCHERS; LAUNCHERS['submitit_local']({}); "
+    code += "logging.getLogger('submitit').warning('no sacct')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert "no sacct" in done.stderr
 
 
 def test_a_library_that_is_missing_is_one_line(monkeypatch, capsys):
