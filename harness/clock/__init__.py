@@ -27,6 +27,7 @@ __all__ = [
     "loop_factory",
     "run",
     "timer",
+    "until",
     "wall_time",
 ]
 
@@ -42,6 +43,21 @@ def wall_time() -> float:
     """Seconds since 1970 by the clock of the running loop: dates in headers are made and read by it."""
     loop = asyncio.get_running_loop()
     return EPOCH + loop.time() if getattr(loop, "is_virtual", False) else time.time()
+
+
+async def until(instant: float) -> None:
+    """Wait for an instant of the loop's clock, to its last digit in virtual time; others run even when it is past."""
+    loop = asyncio.get_running_loop()
+    if instant <= loop.time():
+        await asyncio.sleep(0)
+    # Some loops count in whole milliseconds, and a timer of theirs can fire before its time.
+    while loop.time() < instant:
+        reached = loop.create_future()
+        timer = loop.call_at(instant, reached.set_result, None)
+        try:
+            await reached
+        finally:
+            timer.cancel()
 
 
 #: Nanoseconds of all virtual loops that have ended, and readings of the timer.

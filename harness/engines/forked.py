@@ -7,13 +7,13 @@ import multiprocessing
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from typing import Any
 
+from harness.clock import until
 from harness.engines.base import IDLE_S, Stage, Task
 from harness.engines.deaths import death, lost
 from harness.engines.together import Word
@@ -103,7 +103,7 @@ class _Stage:
         loop.add_reader(self._connection.fileno(), self._hear, told)
         self._connection.send(("ready", None))
         begins = await told
-        await asyncio.sleep(begins - time.monotonic())
+        await until(begins)
         return begins
 
     def tell(self, part: Any) -> None:

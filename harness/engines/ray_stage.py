@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from harness.clock import until
 from harness.engines.ahead import lost
 from harness.engines.base import IDLE_S, Stage, Task, WorkerLostError
 from harness.engines.clusters import first_line, missing
@@ -133,7 +134,7 @@ class _Stage:
     async def begin(self) -> float:
         self._words.put(("ready", None))
         begins = await asyncio.wrap_future(self._begins)
-        await asyncio.sleep(begins - time.monotonic())
+        await until(begins)
         return begins
 
     def tell(self, part: Any) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from harness.attempts import Play
+from harness.clock import until
 from harness.records import Outcome, Request
 from harness.strategies.limiters import Limiter
 
@@ -109,18 +110,3 @@ class _Paced:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(instant: float) -> None:
-    """Wait for an instant of the loop's clock, to its last digit in virtual time; others run even when it is past."""
-    loop = asyncio.get_running_loop()
-    if instant <= loop.time():
-        await asyncio.sleep(0)
-    # Some loops count in whole milliseconds, and a timer of theirs can fire before its time.
-    while loop.time() < instant:
-        reached = loop.create_future()
-        timer = loop.call_at(instant, reached.set_result, None)
-        try:
-            await reached
-        finally:
-            timer.cancel()

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from harness import clock
 from harness.engines import Task, WorkerLostError, engine_named
 from harness.errors import UserError
 
@@ -53,6 +54,25 @@ def test_all_begin_at_one_instant_which_is_after_the_last_was_prepared():
     assert len({begins for _, begins, _ in found}) == 1
     assert all(begins > prepared for _, begins, _ in found for prepared, _, _ in found)
     assert all(began >= begins for _, begins, began in found)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_nobody_begins_before_the_instant(loop, monkeypatch):
+    """uvloop's timers go by whole milliseconds and can fire before their time, whenever the word comes."""
+
+    def play(task, stage):
+        async def main() -> float:
+            begins = await stage.begin()
+            return asyncio.get_running_loop().time() - begins
+
+        return clock.run(main, clock="real", event_loop=loop)
+
+    late_s = []
+    for tenth_ms in range(10):
+        monkeypatch.setattr("harness.engines.together.LEAD_S", 0.02 + tenth_ms / 10_000)
+        late_s += together(play)
+    assert len(late_s) == 30
+    assert min(late_s) >= 0
 
 
 def test_results_are_in_the_order_of_the_tasks():
@@ -166,6 +186,7 @@ def test_workers_end_with_whoever_started_them():
     """kill -9 of the parent: each notices by itself, also one that has nothing to tell."""
     code = """
 import asyncio, os, sys
+from harness import clock
 from harness.engines import Task, engine_named
 
 def play(task, stage):

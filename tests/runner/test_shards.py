@@ -149,7 +149,8 @@ def test_in_real_time_processes_play_one_trial_together(play):
     assert result.exit_code == 0
     found = outcomes(folder)
     assert sorted(outcome.request for outcome in found) == list(range(40))
-    assert all(outcome.ok and outcome.start_s >= 0 for outcome in found)
+    assert [outcome for outcome in found if not outcome.ok] == []
+    assert min(outcome.start_s for outcome in found) >= 0
     # Seven in flight, 40 requests of 0.2 s: six rounds, of which a shard alone would need more.
     assert max(outcome.end_s for outcome in found) >= 1.2
     assert notes.heard[0] == ("trial", 0)
