@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.tables import interval, markdown, plain
+from harness.report.words import interval, markdown, plain
 
 if TYPE_CHECKING:
     from harness.compare import Comparison

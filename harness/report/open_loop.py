@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.analysis.quickest import Quickest, Ratio, quickest
 from harness.plots.base import seconds
-from harness.report.tables import interval
+from harness.report.words import interval
 
 #: Of loads that were tried, as many are in the sentence: the first and the last.
 _MOST = 2

@@ -20,7 +20,7 @@ from harness.progress import Progress, nobody, part
 from harness.report.context import MOST_ROWS, MOST_ROWS_OF_MARKDOWN, context_of, short_tables, tables_of
 from harness.report.payload import MOST_ATTEMPTS, payload
 from harness.report.published import most_alike
-from harness.report.tables import as_markdown, markdown
+from harness.report.words import as_markdown, markdown
 from harness.storage import RunFolder
 
 _ASSETS = Path(__file__).with_name("assets")

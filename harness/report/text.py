@@ -9,8 +9,9 @@ from typing import Any
 from harness.analysis.judged import is_open, judged
 from harness.analysis.quickest import Quickest, Ratio, quickest
 from harness.report.published import published_summary
-from harness.report.tables import digits_of, headline, interval, number, plain, seconds_text, total_interval, total_text
+from harness.report.tables import headline
 from harness.report.verdict import verdict
+from harness.report.words import digits_of, interval, number, plain, seconds_text, total_interval, total_text
 
 #: Cells that are shown with their range, and compared with the quickest one. More are a table.
 FEW = 12

@@ -12,7 +12,7 @@ from harness.analysis.statistics import FEWEST_FOR_RATIO, mean
 from harness.plots.base import seconds
 from harness.report.open_loop import what_users_see
 from harness.report.published import SOURCE, most_alike, published_totals
-from harness.report.tables import interval
+from harness.report.words import interval
 
 #: A batch that takes longer than this had a request that was never answered, and waited for the SDK's 600 s.
 NEVER_ANSWERED_S = 590.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.tables import interval, number, plain
+from harness.report.words import interval, number, plain
 from harness.tune.advice import WORKLOAD, Advice, Choice
 from harness.tune.curves import Point
 

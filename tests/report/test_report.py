@@ -19,7 +19,8 @@ from harness.plots import (
 from harness.plots.base import seconds
 from harness.report import headline_text, published_text, verdict, write_report
 from harness.report.published import most_alike
-from harness.report.tables import as_markdown, bound_rows, cost_rows, doubts, tails, why_no_bounds
+from harness.report.tables import bound_rows, cost_rows, doubts, tails, why_no_bounds
+from harness.report.words import as_markdown
 from harness.storage import RunFolder
 from tests.folders import PROFILE, STRATEGY, Totals, data, embedded, made
 

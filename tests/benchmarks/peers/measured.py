@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.peers.server import times_of
-
 _TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 #: Between two looks at the memory.
 EVERY_S = 0.25
@@ -69,6 +67,12 @@ class _Family:
                 pages += int(fields[21])
                 self._cpu_s[int(path.parent.name)] = sum(times_of(stat))
         self.peak_mib = max(self.peak_mib, pages * _PAGE / 2**20)
+
+
+def times_of(stat: str) -> tuple[float, float]:
+    """User and system seconds of a line of /proc/PID/stat; a command's name may hold blanks and brackets."""
+    fields = stat.rpartition(")")[2].split()
+    return int(fields[11]) / _TICKS, int(fields[12]) / _TICKS
 
 
 def busy_s() -> float:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.benchmarks.peers.load import LOADS, Load, Reading
-from tests.benchmarks.peers.measured import Cost, measured
+from tests.benchmarks.peers.measured import Cost, measured, times_of
 from tests.benchmarks.peers.others import Aiperf, Guidellm
 from tests.benchmarks.peers.ours import Harness, RawSdk
-from tests.benchmarks.peers.server import Lateness, lateness_of, times_of
+from tests.benchmarks.peers.server import Lateness, Server, lateness_of
 from tests.benchmarks.peers.test_side_by_side import Turns, row
 
 AIPERF = {
@@ -117,6 +119,13 @@ def test_a_name_with_brackets_does_not_move_the_fields():
     """User and system time are the 14th and 15th fields of /proc/PID/stat."""
     after = " ".join(["S", *map(str, range(4, 14)), "200", "100", "0"])
     assert times_of(f"7 (a ) b (c) {after}") == (2.0, 1.0)
+
+
+def test_the_cpu_of_a_server_is_counted_finer_than_a_tick():
+    """It is that of the process that is named, as the system counts it."""
+    before = time.process_time()
+    counted = Server(1, os.getpid()).cpu_s()
+    assert before < counted < time.process_time()
 
 
 def test_a_client_without_a_turn_is_left_out():
