@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,21 @@ def test_a_broken_line_in_the_middle_is_named(folder):
     (folder.path / "records.jsonl").write_text(f"{ONE.to_json()}\noops\n{TWO.to_json()}\n")
     with pytest.raises(UserError, match=r"records\.jsonl, line 2: not a record"):
         list(folder.outcomes())
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("half: \ud83d", "half: ?"), ('\u0000 \U0001f600 "\\', '\u0000 \U0001f600 "\\'), ("1e400 NaN", "1e400 NaN")],
+)
+def test_whatever_a_server_said_is_read_back(folder, said, kept):
+    """To the last bit, but for what is no text."""
+    folder.append(replace(ONE, error=said))
+    folder.append(replace(TWO, start_s=0.1 + 0.2, end_s=1e-9 / 3))
+    folder.close()
+    written = (folder.path / "records.jsonl").read_bytes().splitlines()
+    assert list(folder.lines()) == [json.loads(line) for line in written]
+    found = list(folder.outcomes())
+    assert (found[0].error, found[1].start_s, found[1].end_s) == (kept, 0.1 + 0.2, 1e-9 / 3)
 
 
 def test_records_of_another_schema_are_named(folder):

@@ -147,7 +147,8 @@ class RunFolder:
                 self._shut()
                 self.parts.rotate()
                 file = self._opened()
-            file.write(outcome.to_json().encode() + b"\n")
+            # A server can say halves of characters, which no file of text can hold.
+            file.write(outcome.to_json().encode(errors="replace") + b"\n")
             file.flush()
             # What is written to a file that was removed goes nowhere, and the system does not say so.
             removed = not os.fstat(file.fileno()).st_nlink
@@ -202,8 +203,11 @@ class RunFolder:
         self.parts.repair()
 
     def _parsed(self, raw: bytes, path: Path, number: int) -> dict[str, Any]:
+        from pydantic_core import from_json
+
         try:
-            line = json.loads(raw)
+            # Half the time of the standard library's, which matters with a million of them.
+            line = from_json(raw)
             version = line["schema"]
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{path}, line {number}: not a record; restore the file or remove the line") from None
