@@ -142,7 +142,9 @@ class _Run:
         if code is not None:
             out.seek(0)
             err.seek(0)
-            self._ended.set_result(Ended(code, out.read().decode(), err.read().decode()))
+            self._ended.set_result(
+                Ended(code, out.read().decode(errors="replace"), err.read().decode(errors="replace"))
+            )
 
 
 def one(program: Sequence[str], words: Sequence[str], folder: str) -> Ended:
