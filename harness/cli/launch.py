@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -55,7 +56,10 @@ def split(words: Sequence[str]) -> tuple[str | None, dict[str, Any], list[str]]:
         if key == LAUNCHER:
             name = value
         elif key.startswith(OPTION):
-            options[key.removeprefix(OPTION)] = yaml.safe_load(value)
+            try:
+                options[key.removeprefix(OPTION)] = yaml.safe_load(value)
+            except yaml.YAMLError:
+                raise UserError(f"{word} is no value of YAML; put quotes around it") from None
         else:
             left.append(word)
     if name not in {None, "basic", *LAUNCHERS}:
@@ -89,6 +93,7 @@ class _Run:
     """A run in a process of its own, which no key reaches: whoever plays it ends it."""
 
     def __init__(self, program: Sequence[str], words: Sequence[str], folder: str) -> None:
+        self._words = words
         self._command = [sys.executable, *program, "run", *words]
         self._folder = folder
         # Reentrant, for Ctrl-C may come to the very thread that begins.
@@ -139,12 +144,17 @@ class _Run:
         return None if self._process is None else self._process.wait()
 
     def _set(self, code: int | None, out: IO[bytes], err: IO[bytes]) -> None:
-        if code is not None:
-            out.seek(0)
-            err.seek(0)
-            self._ended.set_result(
-                Ended(code, out.read().decode(errors="replace"), err.read().decode(errors="replace"))
-            )
+        if code is None:
+            return
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read().decode(errors="replace"))
+        if code < 0:
+            # As a shell tells it, which is worse than any other end.
+            said[1] += f"{signal.Signals(-code).name} ended {shlex.join(['harness', 'run', *self._words])}\n"
+            code = 128 - code
+        self._ended.set_result(Ended(code, *said))
 
 
 def one(program: Sequence[str], words: Sequence[str], folder: str) -> Ended:
@@ -172,7 +182,7 @@ def _joblib(options: Mapping[str, Any]) -> Start:
     if unknown is not None:
         raise UserError(f"no option {OPTION}{unknown}{did_you_mean(unknown, _JOBLIB)}")
     for name, value in options.items():
-        if not isinstance(value, int) or (name, value) == ("n_jobs", 0):
+        if isinstance(value, bool) or not isinstance(value, int) or (name, value) == ("n_jobs", 0):
             raise UserError(
                 f"{OPTION}{name}={value}: a whole number; n_jobs is how many runs at a time, -1 a run a core"
             )

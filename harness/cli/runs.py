@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 
 from harness.cli.launch import Ended, launch, split
 from harness.cli.output import say, say_json, tell
@@ -70,7 +71,9 @@ def _launched(runs: Iterable[Ended], *, as_json: bool) -> int:
             if ended.err:
                 tell(ended.err.rstrip())
             if as_json and ended.out:
-                summaries.append(json.loads(ended.out))
+                with suppress(ValueError):
+                    # One that was killed may not have said all of it.
+                    summaries.append(json.loads(ended.out))
             elif ended.out:
                 say(ended.out.rstrip())
             codes.append(ended.code)

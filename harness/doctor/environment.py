@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from harness.doctor.base import Finding
+from harness.runner.preflight import trouble_of_key
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -21,13 +22,8 @@ def judge_key(variables: Mapping[str, str]) -> Finding:
     found = variables.get("OPENAI_API_KEY")
     if not found:
         return Finding("API key", "ok", "OPENAI_API_KEY is not set, which only target=openai needs")
-    if found != found.strip() or not found.isprintable():
-        return Finding(
-            "API key",
-            "warn",
-            "OPENAI_API_KEY has blanks or line ends in it, which a header cannot carry",
-            "set it again without them",
-        )
+    if (trouble := trouble_of_key(found)) is not None:
+        return Finding("API key", "warn", f"OPENAI_API_KEY has {trouble}", "set it again without them")
     return Finding("API key", "ok", "OPENAI_API_KEY is set")
 
 

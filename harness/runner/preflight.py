@@ -7,6 +7,13 @@ from typing import Any
 from harness.errors import UserError
 
 
+def trouble_of_key(key: str) -> str | None:
+    """What keeps a key out of a header, without a word of the key; None for one that can be sent."""
+    if key != key.strip() or not key.isprintable():
+        return "blanks or line ends in it, which a header cannot carry"
+    return None if key.isascii() else "letters beyond ASCII in it, which a header cannot carry"
+
+
 def check_reachable(base_url: str, api_key: str, *, trust_env: bool = True, timeout: float = 10.0) -> None:
     """Ask for the list of models once, within `timeout` seconds.
 
@@ -21,7 +28,7 @@ def check_reachable(base_url: str, api_key: str, *, trust_env: bool = True, time
             answer = client.get(url, headers={"Authorization": f"Bearer {api_key}"})
     except httpx2.TimeoutException:
         raise UserError(f"nothing answered at {base_url} within {timeout:g} s; check target.base_url") from None
-    except (httpx2.TransportError, httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+    except (httpx2.RequestError, httpx2.InvalidURL) as error:
         raise UserError(f"cannot reach {base_url} ({error}); check target.base_url") from None
     if answer.status_code in {401, 403}:
         raise UserError(f"{base_url} refused the key (HTTP {answer.status_code}); check OPENAI_API_KEY")

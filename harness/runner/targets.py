@@ -17,7 +17,7 @@ from harness.mock.listener import serving
 from harness.mock.server import ServerProcess
 from harness.openai_adapter import Endpoint
 from harness.profiles import Profile
-from harness.runner.preflight import check_reachable, server_timing
+from harness.runner.preflight import check_reachable, server_timing, trouble_of_key
 
 #: The mock asks for no key; the SDK wants one all the same.
 MOCK_KEY = "mock"
@@ -179,6 +179,8 @@ def check_target(experiment: Experiment) -> None:
         key = os.environ.get("OPENAI_API_KEY", "")
         if not key:
             raise UserError("target=openai needs a key: set the environment variable OPENAI_API_KEY")
+        if (trouble := trouble_of_key(key)) is not None:
+            raise UserError(f"OPENAI_API_KEY has {trouble}; set it again without them")
         _check_proxy(experiment)
         check_reachable(_api_url(experiment), key)
     elif experiment.settings.target.base_url and experiment.clock == "real":

@@ -16,6 +16,9 @@ from harness.errors import UserError, did_you_mean
 
 _KEYS = ("messages", "prompt", "max_tokens", "output_tokens", "expected_output_tokens", "at_s", "id")
 
+#: Tokens and seconds beyond which a number is a mistake.
+_MOST = 10**12
+
 Message = Mapping[str, Any]
 
 
@@ -122,6 +125,8 @@ def _parsed(raw: bytes) -> Line:
         found = json.loads(raw)
     except ValueError as error:
         raise ValueError(f"not JSON ({error})") from None
+    except RecursionError:
+        raise ValueError("nested too deeply to be messages") from None
     if not isinstance(found, dict):
         raise ValueError("not a JSON object with messages or a prompt")
     for key in found:
@@ -157,14 +162,14 @@ def _count(found: Mapping[str, Any], key: str) -> int | None:
     value = found.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{key} must be a whole number from 1 on")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST:
+        raise ValueError(f"{key} must be a whole number from 1 to {_MOST}")
     return value
 
 
 def _instant(value: Any) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError("at_s must be a number of seconds from 0 on")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
+        raise ValueError(f"at_s must be a number of seconds from 0 to {_MOST}")
     return float(value)

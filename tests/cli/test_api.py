@@ -56,6 +56,16 @@ def test_a_missing_key_is_one_line(harness):
     assert (code, err) == (2, "error: target=openai needs a key: set the environment variable OPENAI_API_KEY\n")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", " ", "\u2019", "\u2028"])
+def test_a_key_that_no_header_can_carry_is_one_line(harness, api, monkeypatch, end):
+    """Before anything is sent, and without a word of it."""
+    monkeypatch.setenv("OPENAI_API_KEY", f"sk-very-secret{end}")
+    code, out, err = harness(*API, *ALLOWED, f"target.base_url={api}")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith("error: OPENAI_API_KEY has ")
+    assert "secret" not in err
+
+
 def test_a_server_that_refuses_is_one_line(harness, monkeypatch):
     """A port that nobody listens on."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
@@ -76,6 +86,13 @@ def test_a_name_that_does_not_resolve_is_one_line(harness, monkeypatch):
 
 class _Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path.startswith(("/turns", "/packs")):
+            self.send_response(307 if self.path.startswith("/turns") else 200)
+            self.send_header("Location", self.path)
+            self.send_header("Content-Encoding", "gzip" if self.path.startswith("/packs") else "identity")
+            self.end_headers()
+            self.wfile.write(b"this is not gzip")
+            return
         status = 401 if self.path.startswith("/refuses") else 200
         self.send_response(status)
         self.send_header("Content-Type", "text/html")
@@ -103,10 +120,12 @@ def website():
     [
         ("/v1", "is not an OpenAI-compatible API (HTTP 200, text/html)"),
         ("/refuses", "refused the key (HTTP 401); check OPENAI_API_KEY"),
+        ("/turns", "(Exceeded maximum allowed redirects.); check target.base_url"),
+        ("/packs", "(Error -3 while decompressing data: incorrect header check); check target.base_url"),
     ],
 )
 def test_a_website_is_no_api(harness, monkeypatch, website, path, message):
-    """HTML instead of JSON, or a key that is refused."""
+    """HTML instead of JSON, a key that is refused, redirects without an end, or what cannot be unpacked."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     code, _, err = harness(*API, *ALLOWED, f"target.base_url={website}{path}")
     assert code == 2

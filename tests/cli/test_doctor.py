@@ -49,6 +49,11 @@ def test_a_checkout_that_is_not_installed_is_a_warning():
         ({}, "ok", "OPENAI_API_KEY is not set, which only target=openai needs"),
         ({"OPENAI_API_KEY": SECRET}, "ok", "OPENAI_API_KEY is set"),
         ({"OPENAI_API_KEY": f"{SECRET}\n"}, "warn", "OPENAI_API_KEY has blanks or line ends in it, which a header"),
+        (
+            {"OPENAI_API_KEY": f"{SECRET}\u2019"},
+            "warn",
+            "OPENAI_API_KEY has letters beyond ASCII in it, which a header",
+        ),
     ],
 )
 def test_a_key_is_there_or_not(variables, status, finding):

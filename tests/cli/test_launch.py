@@ -53,6 +53,8 @@ def test_what_launches_nothing_is_refused(words, said):
             "hydra.launcher.n_jobs=0: a whole number; n_jobs is how many",
         ),
         (["hydra/launcher=joblib", "hydra.launcher.n_jobs=1.5"], "hydra.launcher.n_jobs=1.5: a whole number; "),
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=true"], "hydra.launcher.n_jobs=True: a whole number; "),
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=["], "hydra.launcher.n_jobs=[ is no value of YAML; "),
         (["hydra/launcher=submitit_local", "hydra.launcher.timout=2"], "hydra/launcher=submitit_local: "),
         (["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=x"], "hydra/launcher=submitit_local: "),
     ],
@@ -85,6 +87,25 @@ def test_a_cluster_that_is_not_there_or_refuses_is_one_line(sbatch, said, tmp_pa
         (tmp_path / name).chmod(0o700)
     assert main(["run", "-m", *TINY, "seed=1,2", "hydra/launcher=submitit_slurm"]) == 2
     assert capsys.readouterr() == ("", f"error: hydra/launcher=submitit_slurm: {said}\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_run_that_is_killed_is_worse_than_any_other_end(as_json, tmp_path, monkeypatch, capfd):
+    """Exit 137 as a shell says it; what it had begun to say takes nothing from the others."""
+    pytest.importorskip("joblib", reason="needs the extra `launchers`: pip install -e '.[launchers]'")
+    monkeypatch.chdir(tmp_path)
+    killed = "if 'seed=1' in sys.argv:\n    print('{', flush=True)\n    os.kill(os.getpid(), 9)"
+    play = f"import os, sys\nfrom harness.cli import main\n{killed}\nsys.exit(main())\n"
+    (tmp_path / "plays.py").write_text(play)
+    monkeypatch.setattr("harness.cli.launch._program", lambda: [str(tmp_path / "plays.py")])
+    words = ["run", "-m", *(["--json"] if as_json else []), *TINY, "seed=1,2", "profile=calm"]
+    assert main([*words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=1"]) == 137
+    said = capfd.readouterr()
+    assert "Traceback" not in said.err
+    assert said.err.count("SIGKILL ended harness run article ") == 1
+    if as_json:
+        assert [summary["cells"][0]["seeds"] for summary in json.loads(said.out)] == [[2, 3, 4, 5, 6]]
 
 
 @pytest.mark.slow
