@@ -128,13 +128,18 @@ class _SharedTrial:
             guard.look()
             self._desk.listener.idle()
 
-        ended = self._engine.at_once(
-            partial(play_shard, self._desk.experiment, target),
-            self.tasks,
-            heard=self._heard,
-            again=self._again,
-            idle=idle,
-        )
+        try:
+            ended = self._engine.at_once(
+                partial(play_shard, self._desk.experiment, target),
+                self.tasks,
+                heard=self._heard,
+                again=self._again,
+                idle=idle,
+            )
+        except KeyboardInterrupt:
+            # Failures are finished, too.
+            guard.look(0)
+            raise
         guard.close()
         for shard in ended:
             lag.add(shard.late)

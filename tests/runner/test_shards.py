@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,11 @@ from harness.analysis import finish
 from harness.config import compose
 from harness.engines import cores
 from harness.errors import UserError
-from harness.runner import Silent, run
+from harness.records import Outcome
+from harness.runner import RunResult, Silent, run
+from harness.runner.recorded import Recorded
+from harness.runner.tasks import tasks_left
+from harness.runner.ways import Desk, play_at_once
 from harness.storage import RunFolder
 from harness.strategies.base import Strategy
 from tests.runner.conftest import outcomes
@@ -217,6 +222,23 @@ def test_real_shards_are_interrupted_and_resumed(play, small):
     assert run(small(*words, name=None), RunFolder.open(folder.path), notes).exit_code == 0
     assert sorted(outcome.request for outcome in outcomes(folder)) == list(range(40))
     assert ("batch", 0, 40 - len(before)) in notes.heard
+
+
+def test_ctrl_c_keeps_failures_that_were_just_heard(small):
+    """Nobody knows yet whether the server was at fault, and it is still there."""
+    experiment, kept = small(*REAL, "engine=processes", name=None), []
+    (task,) = tasks_left(experiment, Recorded(), 1)
+    failed = Outcome("e", task.cell, 0, 0, 0, 0, "timeout", 0.0, 1.0)
+
+    def at_once(play, tasks, *, heard, again, idle):
+        heard(task, [failed])
+        assert kept == []
+        interrupt()
+
+    engine = SimpleNamespace(here=False, workers=1, notice=None, in_order=at_once, at_once=at_once)
+    with pytest.raises(KeyboardInterrupt):
+        play_at_once(engine, [task], Desk(experiment, Recorded(), kept.append, RunResult(), Silent()))
+    assert kept == [failed]
 
 
 @pytest.mark.slow
