@@ -74,7 +74,10 @@ async def _read(stream: Any, choices: int, live: Live[Answer]) -> StreamedMessag
     message, ending = StreamedMessage(), watched(stream)
     async for chunk in stream:
         before = message.content_chunks
-        message.add(chunk)
+        try:
+            message.add(chunk)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise AttemptError("stream_error", "a part of the stream was none of a chat completion") from error
         if message.content_chunks > before:
             live.content()
         if message.finished_choices >= choices and live.seen.finished_s is None:
@@ -126,6 +129,9 @@ def judged(error: Exception) -> AttemptError:
             retryable=worth_retrying(response.status_code, response.headers, getattr(error, "code", None)),
             retry_after_s=seconds_to_wait(response.headers),
         )
+    if type(error).__module__.startswith("aiohttp."):
+        # What its transport does not translate: an answer that is no HTTP.
+        return AttemptError("connection_error", text)
     # A stream that broke or could not be read; what is no matter of the server at all is a mistake in the call.
     broken = isinstance(error, openai.OpenAIError | httpx2.HTTPError | httpx2.StreamError | ValueError)
     return AttemptError("stream_error", text, retryable=broken)

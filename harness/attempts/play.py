@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion
 
 
+#: More than this nobody generates, and no table of whole numbers need hold.
+_MOST_TOKENS = 10**12
+
+
 class Play:
     """One request being played, and the record that it leaves."""
 
@@ -104,14 +108,14 @@ class Play:
             if not answer.whole:
                 error = "the stream ended without a finish reason"
                 return self._outcome("truncated", tokens=tokens, error=error)
-            return self._outcome("ok", tokens=tokens, finish_reason=finish)
+            return self._outcome("ok", tokens=tokens, finish_reason=_reason(finish))
         # The SDK builds its models from any JSON, so an answer's type promises nothing about its fields.
         choices = getattr(answer, "choices", None)
         first = choices[0] if isinstance(choices, list) and choices else None
         if getattr(first, "message", None) is None:
             return self._outcome("stream_error", error="the answer was not a chat completion")
         tokens = _completion_tokens(answer.usage) or 0
-        return self._outcome("ok", tokens=tokens, finish_reason=getattr(first, "finish_reason", None))
+        return self._outcome("ok", tokens=tokens, finish_reason=_reason(getattr(first, "finish_reason", None)))
 
     def _failed(self, error: Exception) -> Outcome:
         if isinstance(error, GivenUpError):
@@ -148,4 +152,11 @@ class Play:
 def _completion_tokens(usage: Any) -> int | None:
     """The tokens that a server says it has generated; None when it does not say."""
     counted = getattr(usage, "completion_tokens", None)
-    return counted if isinstance(counted, int) else None
+    if not isinstance(counted, int) or isinstance(counted, bool):
+        return None
+    return counted if 0 <= counted <= _MOST_TOKENS else None
+
+
+def _reason(said: Any) -> str | None:
+    """Why an answer ended, where a server says it in a text."""
+    return said if isinstance(said, str) else None

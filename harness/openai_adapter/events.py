@@ -50,7 +50,7 @@ class EventReader:
         #: The lines that became whole with the part that was read last.
         self.lines = b""
         #: False for what is no stream of events, and for encodings that cannot be read here.
-        self.readable = headers.get("content-type", "").startswith("text/event-stream")
+        self.readable = headers.get("content-type", "").lower().startswith("text/event-stream")
         self._dialect = dialect
         self._tail = b""
         # The offset makes zlib tell gzip and deflate apart by their headers.
@@ -70,7 +70,22 @@ class EventReader:
         # Patterns are looked for in whole lines only.
         text = self._tail + part
         cut = text.rfind(b"\n") + 1
-        lines, self._tail = text[:cut], text[cut:]
+        if b"\r" in text:
+            # Lines may end in any of three ways; within a text they would be escaped.
+            cut = max(cut, text.rfind(b"\r") + 1)
+        self._tail = text[cut:]
+        return self._take(text[:cut])
+
+    def finish(self) -> int:
+        """Take in a last line without an end, as clients do; how many contents it has."""
+        if not self.readable or not self._tail:
+            return 0
+        line, self._tail = self._tail, b""
+        return self._take(line)
+
+    def _take(self, lines: bytes) -> int:
+        if b"\r" in lines:
+            lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         found = len(self._dialect.content.findall(lines))
         self.contents += found
         self.finishes += self._dialect.finish.findall(lines)
@@ -81,13 +96,15 @@ class EventReader:
 
 
 def is_broken(lines: bytes) -> bool:
-    """Whether an event's data is neither JSON nor [DONE], on which a client fails as soon as it reads it."""
+    """Whether an event's data is neither a JSON object nor [DONE], on which clients fail as soon as they read it."""
     for line in lines.splitlines():
         data = line.removeprefix(b"data:").strip()
         if line.startswith(b"data:") and not data.startswith(b"[DONE]"):
             try:
-                json.loads(data.decode())
+                found = json.loads(data.decode())
             except ValueError:
+                return True
+            if not isinstance(found, dict):
                 return True
     return False
 

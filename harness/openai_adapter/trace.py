@@ -64,10 +64,14 @@ class Recording:
         """Bytes of the body are there."""
         self.bytes += len(part)
         if self._events is not None and self._events.read(part):
+            self._has_content(now)
+
+    def _has_content(self, now: float) -> None:
+        if self._events is not None:
             self.tokens = self._events.contents
-            self.last_content = now
-            if self.first_content is None:
-                self.first_content = now
+        self.last_content = now
+        if self.first_content is None:
+            self.first_content = now
 
     def stamped(self, part: bytes, now: float) -> bool:
         """As `received`, long before they are read; whether they hold anything but more content.
@@ -88,6 +92,8 @@ class Recording:
         if self.end is not None:
             return
         events = self._events
+        if exhausted and events is not None and events.finish():
+            self._has_content(now)
         if self.status is not None and self.status >= 400:
             self._close(now, "status_error", f"HTTP {self.status}")
         elif events is not None and events.reports_error:

@@ -30,7 +30,10 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     async def send(self, request: bytes, exchange: Exchange, *, write_s: float | None) -> None:
-        """Write a request. Raises httpx2.WriteTimeout or WriteError when it cannot be written within `write_s`."""
+        """Write a request, or as much of it as the server reads before it answers.
+
+        Raises httpx2.WriteTimeout or WriteError when it cannot be written within `write_s`.
+        """
         if self._transport is None:
             raise httpx2.WriteError("the connection was closed")
         self.reusable = False
@@ -38,8 +41,14 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport.write(request)
         if self._transport.get_write_buffer_size():
-            await self._flush(write_s)
-        exchange.sent()
+            try:
+                await self._flush(write_s)
+            except httpx2.WriteError:
+                # A server may refuse what it has not read to its end, and close.
+                if not exchange.answered:
+                    raise
+        if not exchange.complete:
+            exchange.sent()
 
     async def _flush(self, write_s: float | None) -> None:
         self._flushed = self._loop.create_future()
@@ -86,6 +95,8 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._lost(httpx2.RemoteProtocolError(str(error)))
+        except httptools.HttpParserUpgrade:
+            self._lost(httpx2.RemoteProtocolError("the server switched to another protocol"))
 
     def eof_received(self) -> None:
         """The server will send no more: an answer without a length ends so, others break off."""
@@ -138,10 +149,14 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None or not exchange.answered:
             return
-        self.reusable = self._parser.should_keep_alive()
+        unread = self._flushed is not None and not self._flushed.done()
+        self.reusable = self._parser.should_keep_alive() and not unread
         self.idle_since = self._loop.time()
         self._exchange = None
         exchange.end()
+        if unread:
+            # The rest of the request would interest nobody.
+            self.resume_writing()
 
 
 def _delimited(exchange: Exchange) -> bool:

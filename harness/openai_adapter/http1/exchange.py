@@ -10,6 +10,8 @@ import httpx2
 from harness.clock.turns import Turns
 from harness.openai_adapter.trace import Recording
 
+#: Statuses that a client follows to another place.
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Seconds for which what of an answer says nothing new may lie before whoever reads it is woken.
 PATIENCE_S = 1.0
 
@@ -68,6 +70,10 @@ class Exchange:
         """Status and headers are complete."""
         self.answered = True
         self.headers = httpx2.Headers(self.fields)
+        if self.status in _REDIRECTS and "location" in self.headers and self._recording is not None:
+            # The client asks there, for the same attempt: what counts is what is answered at last.
+            self._recording.first_byte = None
+            self._recording = None
         if self._recording is not None:
             self._recording.head(self.status, self.headers, self._heard)
         self._wake()
@@ -125,6 +131,10 @@ class Exchange:
         """Nobody reads on."""
         if self._recording is not None:
             self._recording.ended(self._clock(), exhausted=False)
+        self.leave()
+
+    def leave(self) -> None:
+        """Nobody waits any more, and whoever did says why."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -155,8 +165,7 @@ class Exchange:
             self._waiter.set_result(None)
 
     def _over(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self.leave()
         self._wake()
 
     def _look(self) -> None:

@@ -24,6 +24,7 @@ class Pool:
         self._idle: dict[Origin, list[Connection]] = defaultdict(list)
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._taken = 0
+        self._closed = False
 
     async def take(
         self, origin: Origin, *, pool_s: float | None, connect_s: float | None, admitted: Callable[[], None]
@@ -43,7 +44,7 @@ class Pool:
 
     def give_back(self, origin: Origin, connection: Connection) -> None:
         """Its exchange is over: it serves again if it can, and is closed if not."""
-        if self._reuse and connection.reusable and connection.open:
+        if self._reuse and not self._closed and connection.reusable and connection.open:
             self._idle[origin].append(connection)
             self._shrink(origin)
         else:
@@ -51,7 +52,8 @@ class Pool:
         self._leave()
 
     def close(self) -> None:
-        """Close all that are idle."""
+        """Close all that are idle, and the others when they are given back."""
+        self._closed = True
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()

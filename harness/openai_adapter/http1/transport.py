@@ -56,6 +56,7 @@ class AsyncioTransport(httpx2.AsyncBaseTransport):
             await connection.send(written, exchange, write_s=timeouts.get("write"))
             await exchange.wait_for_head()
         except BaseException:
+            exchange.leave()
             connection.close()
             self._pool.give_back(origin, connection)
             raise
@@ -97,7 +98,8 @@ class _Body(httpx2.AsyncByteStream):
 def _origin(url: httpx2.URL) -> Origin:
     if url.scheme not in _PORTS or not url.host:
         raise httpx2.UnsupportedProtocol(f"{url.scheme}:// is not http:// or https://")
-    return url.scheme, url.host, url.port or _PORTS[url.scheme]
+    # As it goes over the wire: asyncio would encode letters beyond ASCII by older rules, for another host.
+    return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
 
 
 def _written(request: httpx2.Request, body: bytes) -> bytes:
