@@ -21,8 +21,8 @@ from typing import Any, Literal
 
 SCHEMA_VERSION = 1
 
-#: What most outcomes lack: requests mostly begin when they are wanted, and virtual loops are never late.
-_OPTIONAL = ("released_s", "lag_s")
+#: What most outcomes lack: requests mostly begin when they are wanted, virtual loops are never late, few runs resumed.
+_OPTIONAL = ("released_s", "lag_s", "take")
 #: What attempts in virtual time lack.
 _WIRE = ("admitted_s", "first_byte_s")
 
@@ -114,7 +114,8 @@ class Outcome:
     """How one request ended: from `start_s`, when the caller wanted it, to `end_s`.
 
     `winner` is the number of the attempt whose answer it was, where attempts raced. `released_s` is when it was really
-    begun, where that was not at `start_s`: in the open loop a request can be due and wait for its turn.
+    begun, where that was not at `start_s`: in the open loop a request can be due and wait for its turn. `take` counts
+    how often the run was begun before its batch was, for batches that are awaited as a whole in real time; None for 0.
     """
 
     experiment: str
@@ -133,6 +134,7 @@ class Outcome:
     attempts: tuple[Attempt, ...] = field(default=())
     released_s: float | None = None
     lag_s: float | None = None
+    take: int | None = None
 
     @property
     def ok(self) -> bool:

@@ -23,7 +23,7 @@ def test_a_record_survives_the_way_to_disk_and_back():
 def test_a_line_is_the_record_field_by_field():
     """In the order of the fields, those of attempts nested: a new field is in the line without further ado."""
     attempts = tuple(replace(attempt, admitted_s=1.0, first_byte_s=2.0) for attempt in OUTCOME.attempts)
-    outcome = replace(OUTCOME, released_s=1.5, lag_s=0.25, error="é", attempts=attempts)
+    outcome = replace(OUTCOME, released_s=1.5, lag_s=0.25, take=1, error="é", attempts=attempts)
     fields = {"schema": SCHEMA_VERSION, **asdict(outcome)}
     assert outcome.to_json() == json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
 
@@ -32,7 +32,7 @@ def test_a_line_has_no_room_for_what_does_not_apply():
     """In virtual time no loop is late and no pool is told of: records are what they were before there were these."""
     line = OUTCOME.to_json()
     assert '"error":null' in line
-    assert not any(name in line for name in ("released_s", "lag_s", "admitted_s", "first_byte_s"))
+    assert not any(name in line for name in ("released_s", "lag_s", "take", "admitted_s", "first_byte_s"))
 
 
 def test_a_line_carries_its_schema_version():

@@ -33,6 +33,7 @@ _REQUESTS = (
     "winner",
     "released_s",
     "lag_s",
+    "take",
 )
 _ATTEMPT = (
     "attempt", "kind", "outcome", "error", "request_id", "status", "bytes", "send_s", "end_s", "headers_s",
@@ -45,7 +46,7 @@ _ATTEMPTS = (*_KEYS, *_ATTEMPT, "ttft_s", "ttft_wire_s", *_ATTEMPT_LATER)
 #: Columns of whole numbers; those that end in _s are seconds, `_BOOLEANS` true or false, the others text.
 _INTEGERS = frozenset(
     {"trial", "seed", "batch", "request", "tokens", "attempts", "retries", "hedges", "winner", "attempt", "status",
-     "bytes", "wasted_tokens"}
+     "bytes", "wasted_tokens", "take"}
 )  # fmt: skip
 _BOOLEANS = frozenset({"false_restart"})
 
@@ -207,22 +208,27 @@ def _paired(requests: Path, attempts: Path, columns: Columns) -> Iterator[Tables
 
 
 def _replaced(requests: Path) -> Rows | None:
-    """Rows of requests that a later row replaces; None where there are none."""
+    """Rows of requests that a later row replaces, or a later take of their batch; None where there are none."""
     from pyarrow import parquet
 
-    keys = parquet.read_table(requests, columns=["cell", "trial", "request"], read_dictionary=["cell"])
+    columns = ["cell", "trial", "batch", "request", "take"]
+    keys = parquet.read_table(requests, columns=columns, read_dictionary=["cell"])
     if not len(keys):
         return None
     cells = keys["cell"].unify_dictionaries().combine_chunks()
-    trial, request = keys["trial"].to_numpy(), keys["request"].to_numpy()
+    trial, batch, request, take = (keys[name].to_numpy() for name in columns[1:])
     # One number for each request, since a million rows of three sort in no time and little memory only if they are one.
-    key = (cells.indices.to_numpy().astype(np.int64) * (trial.max() + 1) + trial) * (request.max() + 1) + request
+    trial = cells.indices.to_numpy().astype(np.int64) * (trial.max() + 1) + trial
+    key = trial * (request.max() + 1) + request
     _, last = np.unique(key[::-1], return_index=True)
-    if len(last) == len(key):
-        return None
     replaced = np.ones(len(key), bool)
     replaced[len(key) - 1 - last] = False
-    return replaced
+    if take.any():
+        _, inverse = np.unique(trial * (batch.max() + 1) + batch, return_inverse=True)
+        latest = np.zeros(inverse.max() + 1, np.int64)
+        np.maximum.at(latest, inverse, take)
+        replaced |= take < latest[inverse]
+    return replaced if replaced.any() else None
 
 
 def _without(replaced: Rows, paths: tuple[Path, Path], kept: tuple[Path, Path]) -> None:
@@ -257,6 +263,7 @@ def _request(line: Mapping[str, Any]) -> tuple[Any, ...]:
         winner,
         line.get("released_s"),
         line.get("lag_s"),
+        line.get("take") or 0,
     )
 
 

@@ -25,7 +25,8 @@ class Task:
     """The smallest thing that an engine plays: a range of the requests of one trial of one cell.
 
     Shard number `shard`, from 0, of `shards` is every so many-th request, so that each spans the whole workload. Of
-    those the ones in `done` are on disk; `lost` counts the workers that died over the task.
+    those the ones in `done` are on disk; `lost` counts the workers that died over the task. In real time, `take` counts
+    how often its run was begun before, and `played_s` are the seconds of its trial that were played then.
     """
 
     trial: int
@@ -34,6 +35,8 @@ class Task:
     shards: int = 1
     done: frozenset[int] = frozenset()
     lost: int = 0
+    take: int = 0
+    played_s: float = 0.0
 
     def numbers(self, requests: int) -> range:
         """Which of a trial's `requests` are in it, those that are done included."""

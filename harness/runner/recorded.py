@@ -19,7 +19,10 @@ class Recorded:
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
         self._trials: dict[tuple[str, int], array[int]] = {}
-        self._count = self.failed = 0
+        self._last: dict[tuple[str, int], float] = {}
+        #: Of batches of later takes: the latest, and how many of its requests are recorded.
+        self._later: dict[tuple[str, int, int], tuple[int, int]] = {}
+        self._take = self._count = self.failed = 0
         for outcome in outcomes:
             self.add(outcome)
 
@@ -39,6 +42,25 @@ class Recorded:
         digests[number] = found
         self._count += not before
         self.failed += (found & 1) - (before & 1)
+        self._last[cell, trial] = max(outcome.end_s, self._last.get((cell, trial), 0.0))
+        if outcome.take:
+            self._take = max(self._take, outcome.take)
+            latest, count = self._later.get((cell, trial, outcome.batch), (0, 0))
+            count = count + 1 if outcome.take == latest else 1
+            self._later[cell, trial, outcome.batch] = outcome.take, count
+
+    @property
+    def next_take(self) -> int:
+        """How often the run was begun before, as far as records tell: 0 where there are none."""
+        return self._take + 1 if self._count else 0
+
+    def last_s(self, cell: str, trial: int) -> float:
+        """When the last request of a trial that is recorded ended, in seconds of the trial."""
+        return self._last.get((cell, trial), 0.0)
+
+    def is_torn(self, cell: str, trial: int, batch: int, size: int) -> bool:
+        """Whether a batch of so many requests was begun anew and not ended: its records are of two takes."""
+        return self._later.get((cell, trial, batch), (0, size))[1] < size
 
     def same(self, outcome: Outcome) -> bool:
         """Whether the latest record of this request is this very outcome."""

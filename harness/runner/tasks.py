@@ -21,7 +21,7 @@ from harness.runner.packed import Packed
 from harness.runner.recorded import Recorded
 from harness.runner.targets import Targets, open_targets
 from harness.runner.ticks import ticking
-from harness.runner.trial import Ledger, Trial, TrialLimitError
+from harness.runner.trial import Ledger, Trial, TrialLimitError, gathers, slides
 
 #: A profile without latency plays a whole trial at one instant, which is no livelock: a request takes far fewer turns
 #: of the loop than this.
@@ -45,9 +45,19 @@ def tasks_left(experiment: Experiment, recorded: Recorded, workers: int) -> list
     for trial in range(experiment.trials):
         for cell in experiment.cells:
             shards = shards_of(experiment, cell, workers)
-            tasks = [Task(trial, cell.name, shard, shards) for shard in range(shards)]
+            before = _before(experiment, cell, trial, recorded)
+            tasks = [Task(trial, cell.name, shard, shards, **before) for shard in range(shards)]
             found += [task for task in tasks if not Ledger.complete(cell, task, recorded)]
     return found
+
+
+def _before(experiment: Experiment, cell: Cell, trial: int, recorded: Recorded) -> dict[str, Any]:
+    """What tasks have to know of earlier parts of the run: nothing in virtual time, which replays them."""
+    if experiment.clock != "real":
+        return {}
+    if slides(cell):
+        return {"played_s": recorded.last_s(cell.name, trial)}
+    return {"take": recorded.next_take} if gathers(cell) else {}
 
 
 def cell_of(experiment: Experiment, task: Task) -> Cell:

@@ -40,7 +40,8 @@ class Ledger:
 
     In virtual time an interrupted trial is replayed from its start (`replays`): equal seeds give equal records, so the
     part that is on disk is met again, checked and not written twice. In real time the batches that are whole are kept
-    and the others played again; of two records of one request the later counts.
+    and the others played again, as another take: only records of the latest count. What is missing of a window is
+    played as if it had gone on from its last end.
     """
 
     def __init__(
@@ -58,12 +59,12 @@ class Ledger:
 
     @staticmethod
     def complete(cell: Cell, task: Task, recorded: Recorded) -> bool:
-        """Whether every request of a task is on disk."""
-        return all(key in recorded for key in _keys(cell, task))
+        """Whether every request of a task is on disk, and those of a batch are of one take."""
+        return all(key in recorded for key in _keys(cell, task)) and not torn(cell, task.trial, recorded)
 
-    def left(self, cell: str, trial: int, batch: Requests, *, whole: bool) -> Requests:
+    def left(self, cell: str, trial: int, number: int, batch: Requests, *, whole: bool) -> Requests:
         """What of a batch still needs playing: `whole` batches are played again unless all of them is on disk."""
-        if self._replays:
+        if self._replays or self._recorded.is_torn(cell, trial, number, len(batch)):
             return batch
         missing = [number for number in batch.numbers if not self._has(cell, trial, number)]
         return batch if whole and missing else batch.only(missing)
@@ -83,6 +84,23 @@ class Ledger:
                 f"request {outcome.request} of trial {outcome.trial} came out differently when the run was resumed: "
                 "the code or its dependencies changed since; start a new run"
             )
+
+
+def gathers(cell: Cell) -> bool:
+    """Whether the requests of a batch begin together, and the next batch when all have ended."""
+    return cell.strategy.dispatch == "gather"
+
+
+def slides(cell: Cell) -> bool:
+    """Whether a request begins when another one ends, so that what is missing of a trial can be played alone."""
+    return not gathers(cell) and cell.workload.arrivals is None
+
+
+def torn(cell: Cell, trial: int, recorded: Recorded) -> set[int]:
+    """The requests of batches that are recorded in part of one take and in part of another."""
+    batches = enumerate(cell.workload.slices(cell.batch_size)) if gathers(cell) else ()
+    found = (batch for number, batch in batches if recorded.is_torn(cell.name, trial, number, len(batch)))
+    return {number for batch in found for number in batch.numbers}
 
 
 def _keys(cell: Cell, task: Task) -> Iterator[Key]:
@@ -137,6 +155,8 @@ class Trial:
         self._begin = begin
         self._lag = lag
         self._origin: float | None = None
+        # What a worker that was lost had begun is begun anew, too.
+        self._take = task.take + task.lost if gathers(cell) else 0
         self.requests = len(task.numbers(len(cell.workload)))
 
     async def main(self) -> None:
@@ -147,7 +167,7 @@ class Trial:
         scope = f"{self._trial}/{self._cell.name}" + f"/{self._task.lost}" * bool(self._task.lost)
         async with self._target.endpoint(seed=self._seed, scope=scope) as endpoint:
             for number, requests in enumerate(batches):
-                left = self._ledger.left(self._cell.name, self._trial, requests, whole=not self._slides)
+                left = self._ledger.left(self._cell.name, self._trial, number, requests, whole=not slides(self._cell))
                 if not left:
                     continue
                 if not await self._batch(number, left, endpoint):
@@ -158,18 +178,9 @@ class Trial:
                 f"{self._experiment.settings.batch_limit_s:g}; its open requests are recorded as unfinished"
             )
 
-    @property
-    def _gathers(self) -> bool:
-        return self._strategy.dispatch == "gather"
-
-    @property
-    def _slides(self) -> bool:
-        """Whether a request begins when another one ends, so that what is missing of a trial can be played alone."""
-        return not self._gathers and self._cell.workload.arrivals is None
-
     def _batches(self) -> Sequence[Requests]:
         """What is awaited together: slices under `gather`, otherwise all."""
-        if self._gathers:
+        if gathers(self._cell):
             return self._cell.workload.slices(self._cell.batch_size)
         return [self._cell.workload.requests[self._task.shard :: self._task.shards]]
 
@@ -185,7 +196,7 @@ class Trial:
             await self._warm_up(client, endpoint)
             # All is prepared before time begins.
             if self._origin is None:
-                self._origin = await self._begin()
+                self._origin = await self._begin() - self._task.played_s
             origin = self._origin
             self._listener.batch_started(batch=number, requests=len(requests))
 
@@ -204,6 +215,7 @@ class Trial:
                     trial=self._trial,
                     seed=self._seed,
                     batch=number,
+                    take=self._take or None,
                 )
 
             return await self._release(requests, start, origin)

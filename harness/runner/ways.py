@@ -20,7 +20,7 @@ from harness.runner.result import RunResult
 from harness.runner.shards import Began, play_shard
 from harness.runner.targets import Target, open_targets
 from harness.runner.tasks import Here, Keep, cell_of, play_task, reason_of
-from harness.runner.trial import Ledger
+from harness.runner.trial import Ledger, torn
 
 
 @dataclass
@@ -113,7 +113,9 @@ class _SharedTrial:
         self._engine, self._desk = engine, desk
         cell = cell_of(desk.experiment, tasks[0])
         self._requests = len(cell.workload)
-        self._done = {n for n in range(self._requests) if (cell.name, tasks[0].trial, n) in desk.recorded}
+        trial, recorded = tasks[0].trial, desk.recorded
+        self._done = {n for n in range(self._requests) if (cell.name, trial, n) in recorded}
+        self._done -= torn(cell, trial, recorded)
         self.tasks = [replace(task, done=self._done_of(task)) for task in tasks]
         self._begun: Counter[int] = Counter()
         self._released: defaultdict[int, int] = defaultdict(int)

@@ -180,10 +180,10 @@ def test_killed_in_real_time_a_run_keeps_its_batches_and_is_completed(tmp_path: 
     assert keyed(after).keys() == {("article_10", 0, request) for request in range(60)}
     assert all(one["outcome"] == "ok" for one in keyed(after).values())
     # A batch that was whole when the run was killed is not played again.
-    played: dict[int, list[int]] = {}
+    played: dict[tuple[int, int], list[int]] = {}
     for one in before:
-        played.setdefault(one["batch"], []).append(one["request"])
-    whole = [batch for batch, requests in played.items() if len(set(requests)) == 10]
+        played.setdefault((one["batch"], one.get("take", 0)), []).append(one["request"])
+    whole = [batch for (batch, _), requests in played.items() if len(set(requests)) == 10]
     assert [one for one in after[len(before) :] if one["batch"] in whole] == []
     assert left
     assert waited_for(lambda: not any(map(is_alive, left)))
