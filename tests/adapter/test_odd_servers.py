@@ -250,6 +250,27 @@ def test_nonsense_is_asked_for_again(nonsense, transport):
     assert (outcome.outcome, len(outcome.attempts)) == ("ok", 2)
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(
+    ("answer", "readers"),
+    [
+        (with_length(GOOD, STREAM + b"content-length: %d\r\n" % len(GOOD)), {"httpx2"}),
+        (HEAD.replace(b"\r\n\r\n", b"\r\ncontent-length: 5\r\n\r\n") + WHOLE.removeprefix(HEAD), {"httpx2"}),
+        (
+            with_length(b"", STREAM).replace(b"length: 0", b"length: %d" % len(GOOD)).replace(b"\r", b"") + GOOD,
+            {"httpx2", "aiohttp"},
+        ),
+        (with_length(GOOD, STREAM + b"x-large: " + b"a" * 20_000 + b"\r\n"), {"httpx2", "asyncio"}),
+    ],
+    ids=["two lengths", "a length beside chunks", "lines of the head end in LF", "a large head"],
+)
+def test_what_is_against_the_rules_is_not_read_by_all(answer, readers, transport):
+    """As the guide to strategies says, so that nobody takes it for the server's doing."""
+    outcome = played(saying(answer), transport)
+    assert outcome.ok == (transport in readers)
+    assert outcome.attempts[0].outcome == ("ok" if transport in readers else "connection_error")
+
+
 @pytest.mark.parametrize("transport", ["httpx2", "asyncio"])
 def test_another_protocol_is_no_answer(transport, caplog):
     """And no error of the loop's."""
