@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from harness.cli.output import complain, say, tell
+from harness.cli.output import complain, open_streams, say, tell
 from harness.cli.signals import INTERRUPTED, ending
 from harness.errors import UserError
 
@@ -29,6 +29,7 @@ def entry() -> int:
 
     What lives on is looked at rarely while it works, and not at all when it ends: the system takes it back at once.
     """
+    open_streams()
     gc.set_threshold(_YOUNG)
     try:
         return main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,16 @@ def resume(words: Sequence[str], folder: Path, **changes: object) -> str:
         replaced = (*replaced, "precision.")
     kept = [word for word in words if not word.startswith(replaced)]
     settings = [f"{key}={value}" for key, value in changes.items()]
-    return shlex.join(["harness", "run", *kept, *settings, f"out={folder}", "resume=true"])
+    return shlex.join(["harness", "run", *kept, *settings, _word("out", folder), "resume=true"])
+
+
+def _word(key: str, value: object) -> str:
+    """A setting as Hydra reads it: what is not plain stands in quotes of its own."""
+    text = str(value)
+    if re.fullmatch(r"[\w./:+%@~ -]*", text, re.ASCII):
+        return f"{key}={text}"
+    escaped = text.replace("'", "\\'")
+    return f"{key}='{escaped}'"
 
 
 def next_step(

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from harness.errors import unwritten
+
 #: Regular expressions, and how rich shows what they match; NO_COLOR leaves bold and dim.
 Styles = Mapping[str, str]
 
@@ -53,14 +55,39 @@ def columns(stream: TextIO) -> int | None:
 
 
 def write_line(text: str, stream: TextIO) -> None:
-    """Print a line at once. A reader that has seen enough, as `head` has, does not keep a command from its end."""
+    """Print a line at once. A reader that has seen enough, as `head` has, does not keep a command from its end.
+
+    Raises DiskError where what is printed goes to a disk that is full.
+    """
     try:
         print(text, file=stream, flush=True)
     except BrokenPipeError:
-        # All that comes goes nowhere, what Python flushes at its end too.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        _mute(stream)
+    except OSError as error:
+        _mute(stream)
+        raise unwritten("what was to be printed", error) from None
+
+
+def _mute(stream: TextIO) -> None:
+    """Let all that comes go nowhere, what Python flushes at its end too."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def open_streams() -> None:
+    """Give a process that was started without standard streams ones that lead nowhere.
+
+    What is opened next would otherwise get their numbers, and errors of libraries would go into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is this one.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
 
 
 def _show(text: str, styles: Styles | None, stream: TextIO) -> None:

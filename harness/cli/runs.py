@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from harness.cli.launch import Ended, launch, split
 from harness.cli.output import say, say_json, tell
 from harness.cli.signals import INTERRUPTED
-from harness.config import combinations, compose
+from harness.config import Experiment, combinations, compose
 from harness.errors import UserError
 
 
@@ -41,6 +41,7 @@ def multirun(words: list[str], *, as_json: bool, export: str | None = None, dry:
     launcher, options, words = split(words)
     name, overrides = experiment_and_overrides(words)
     experiments = [compose(name, combination) for combination in combinations(overrides)]
+    _check_folders(experiments)
     if dry:
         from harness.cli.preview import preview
 
@@ -61,6 +62,13 @@ def multirun(words: list[str], *, as_json: bool, export: str | None = None, dry:
     if as_json:
         say_json(summaries)
     return max(codes)
+
+
+def _check_folders(experiments: Sequence[Experiment]) -> None:
+    """Raise UserError where two runs would share a folder."""
+    outs = [experiment.settings.out for experiment in experiments if experiment.settings.out is not None]
+    if shared := next((out for out in outs if outs.count(out) > 1), None):
+        raise UserError(f"out={shared} is one folder for {outs.count(shared)} runs; without it each has one of its own")
 
 
 def _launched(runs: Iterable[Ended], *, as_json: bool) -> int:

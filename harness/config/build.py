@@ -92,7 +92,10 @@ def _one_line(error: Exception, words: Sequence[str]) -> str:
     override = str(getattr(error, "override", None) or getattr(error.__cause__, "override", "")).lstrip("+")
     if override not in {word.lstrip("+") for word in words}:
         return text
-    if "NoViableAlt" in text or "viable alternative" in text or "token recognition" in text:
+    name, _, value = override.partition("=")
+    if not override.isascii() or "mismatched input" in text:
+        text = f"what is no plain value stands in quotes, which the shell must leave there: \"{name}='{value}'\""
+    elif "NoViableAlt" in text or "viable alternative" in text or "token recognition" in text:
         text = "brackets and quotes must be closed, and a value with a quote in it stands in quotes of the other kind"
     return f"cannot read '{override}': {text}"
 

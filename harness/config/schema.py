@@ -118,6 +118,9 @@ class RecordsSettings:
         return math.inf if self.rotate_mb is None else self.rotate_mb * 1e6
 
 
+#: With a trial's number added it is still a whole number of 64 bits, which tables can hold.
+_LARGEST_SEED = 2**62
+
 #: Trials that are played before `trials: auto` looks for the first time. Fewer let a lucky few end it too early.
 PILOT = 30
 
@@ -136,7 +139,7 @@ class Settings:
     network: Literal["direct", "memory"] = "direct"
     event_loop: EventLoop = "auto"
     time_scale: Positive = 1.0
-    seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    seed: Annotated[int, Field(ge=0, le=_LARGEST_SEED, strict=True)] = 0
     trials: Annotated[Count | Literal["auto"], BeforeValidator(_number_or_auto)] = 1
     precision: PrecisionSettings = field(default_factory=PrecisionSettings)
     engine: Literal["auto", "local", "processes", "ray", "dask"] = "auto"
@@ -249,10 +252,15 @@ class Experiment:
         if settings.trials == "auto":
             wanted = settings.precision
             trials += f" and more until each {wanted.metric} is known within {wanted.within:.3g} of it"
-        server = "the mock" if settings.target.kind == "mock" else settings.target.base_url or "the OpenAI API"
+        own = settings.target.kind == "mock" and not settings.target.base_url
+        server = "the mock" if own else settings.target.base_url or "the OpenAI API"
         words = list(dict.fromkeys(cell.workload.words for cell in self.cells))
         sizes = sorted({len(cell.workload) for cell in self.cells})
         many = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
         asked = words[0] if len(words) == 1 else f"{many} requests in {len(words)} schedules"
-        scaled = "" if settings.time_scale == 1 else f", times of server and client x {settings.time_scale:g}"
+        scaled = (
+            ""
+            if settings.time_scale == 1
+            else f", times of {'server and client' if own else 'the client'} x {settings.time_scale:g}"
+        )
         return f"{cells} x {trials} x {asked}, {self.clock} clock{scaled}, against {server}"

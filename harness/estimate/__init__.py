@@ -44,6 +44,7 @@ class Estimate:
 def estimate(experiment: Experiment) -> Estimate:
     """Estimate a run. It takes a tenth of a second or so, however large the run is."""
     settings = experiment.settings
+    own = settings.target.kind == "mock" and not settings.target.base_url
     foreseen = foresee(experiment)
     expected = attempts(experiment, foreseen)
     used = tokens(experiment, expected)
@@ -58,6 +59,6 @@ def estimate(experiment: Experiment) -> Estimate:
         trials=experiment.trials,
         most_trials=experiment.most_trials,
         reference=experiment.reference,
-        profile=settings.profile.name if settings.target.kind == "mock" and "profile" not in settings.matrix else None,
+        profile=settings.profile.name if own and "profile" not in settings.matrix else None,
         pool=pool(experiment),
     )

@@ -74,8 +74,8 @@ def _of_open_loop(cell: Cell) -> dict[str, Any]:
 
 
 def _profiles(experiment: Experiment) -> list[dict[str, Any]]:
-    """What the mock plays, each profile once; a real API has none."""
-    if experiment.settings.target.kind != "mock":
+    """What the run's own mock plays, each profile once; nothing is known of those that other servers have."""
+    if experiment.settings.target.kind != "mock" or experiment.settings.target.base_url:
         return []
     return list({cell.profile.name: cell.profile.to_dict() for cell in experiment.cells}.values())
 

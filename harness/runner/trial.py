@@ -141,6 +141,7 @@ class Trial:
         self._task = task
         self._trial = trial = task.trial
         self._seed = experiment.settings.seed + trial
+        cell.workload.prepare(self._seed)
         self._target = target
         self._ledger = ledger
         self._listener = listener

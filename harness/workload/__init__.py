@@ -19,6 +19,8 @@ from harness.workload.requests import Requests
 __all__ = ["Arrivals", "Lines", "Replay", "Requests", "Workload"]
 
 Count = Annotated[int, Field(ge=1, strict=True)]
+#: Requests of a trial, and seconds for them to come, beyond which a number is a mistake.
+_MOST = 10**12
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -56,7 +58,7 @@ class Workload:
 
     def check(self) -> None:
         """Read the files and count the requests. Raises UserError for what is wrong in them, with its line."""
-        lines, count = self.lines, len(self)
+        lines, count = self.lines, self._number()
         if count == 0:
             raise UserError(f"workload.duration_s={self.duration_s:g} is over before the first request comes")
         if lines is not None and count > len(lines) and not self.repeat:
@@ -64,6 +66,26 @@ class Workload:
                 f"{lines.path} holds {len(lines):,} requests and the workload asks for {count:,}; "
                 f"{self._fewer(len(lines))}, or send them again and again with workload.repeat=true"
             )
+
+    def _number(self) -> int:
+        """How many requests there are. Raises UserError for more than can be counted, or what takes for ever."""
+        try:
+            count = self._count
+            endless = self.arrivals is not None and not self.arrivals.lasts_s(count) <= _MOST
+        except OverflowError:
+            count, endless = _MOST + 1, False
+        if count > _MOST:
+            raise UserError(
+                f"a trial of more than {_MOST:,} requests; lower workload.batches, batch_size or duration_s"
+            )
+        if endless:
+            raise UserError("workload.arrivals come so rarely that the last request never does; raise their rate")
+        return count
+
+    def prepare(self, seed: int) -> None:
+        """Do beforehand what takes long of the arrivals of a trial."""
+        if self.arrivals is not None:
+            next(self.instants(seed), None)
 
     def _fewer(self, lines: int) -> str:
         if self.counts_itself:

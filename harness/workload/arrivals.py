@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import islice
 from operator import or_
 from pathlib import Path
@@ -84,7 +84,7 @@ class _Rated(Arrivals):
         """
         scale = 1.0
         if duration_s is not None:
-            scale = self.expected(duration_s) / math.fsum(_gaps(seed, count))
+            scale = self.expected(duration_s) / _sum_of_gaps(seed, count)
         due = 0.0
         for gap in islice(_gaps(seed, count), count):
             yield rounded(self.instant(due * scale)) or 0.0
@@ -94,6 +94,12 @@ class _Rated(Arrivals):
 def _gaps(seed: int, count: int) -> Iterator[float]:
     """Exponential gaps of mean 1: request i + 1 comes so long after request i, the last one's until the end."""
     return (-math.log(uniform(seed, str(index), 0, "arrival")) for index in range(count))
+
+
+@lru_cache(maxsize=64)
+def _sum_of_gaps(seed: int, count: int) -> float:
+    """Known before a trial begins: of many it takes long, and no loop would hear Ctrl-C meanwhile."""
+    return math.fsum(_gaps(seed, count))
 
 
 class _Steady(_Rated):

@@ -129,6 +129,8 @@ def _parsed(raw: bytes) -> Line:
         raise ValueError("nested too deeply to be messages") from None
     if not isinstance(found, dict):
         raise ValueError("not a JSON object with messages or a prompt")
+    if b"\\ud" in raw.lower() and _has_halves(found):
+        raise ValueError("half of a character (a lone surrogate), which cannot be sent")
     for key in found:
         if key not in _KEYS:
             raise ValueError(f"unknown key '{key}'{did_you_mean(key, _KEYS)}")
@@ -141,6 +143,14 @@ def _parsed(raw: bytes) -> Line:
         _count(found, names[0]) if names else None,
         _instant(found.get("at_s")),
     )
+
+
+def _has_halves(found: Any) -> bool:
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _messages(found: Mapping[str, Any]) -> tuple[Message, ...]:

@@ -34,6 +34,18 @@ def test_a_real_api_is_measured(harness, api):
     assert "sk-very-secret" not in left + out + err
 
 
+def test_a_mock_of_ones_own_keeps_its_profile_to_itself(harness, api):
+    """Nothing is foreseen, bounded or said from the run's profile, which the server does not play."""
+    words = ["run", "clock=real", "profile=incident", "time_scale=0.5", "workload=smoke", "report=false", "out=run"]
+    code, _, err = harness(*words, "strategy=article_10", f"target.base_url={api}")
+    assert code == 0, err
+    assert f"times of the client x 0.5, against {api}\n" in err
+    assert "profile   incident" not in err
+    summary = json.loads(Path("run/summary.json").read_text())
+    bounds = summary["cells"][0]["bounds"]
+    assert (bounds["source"], bounds["why_not"]) == (None, "the run folder does not hold the profile.")
+
+
 def test_a_real_api_needs_a_budget(harness, api):
     """20 requests can become 360 attempts; without consent not one is sent."""
     code, out, err = harness(*API, f"target.base_url={api}")

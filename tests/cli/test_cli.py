@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -209,6 +210,28 @@ def test_a_reader_that_has_seen_enough_loses_no_report(tmp_path: Path, deaf):
     assert (tmp_path / "run/report/index.html").is_file()
 
 
+@pytest.mark.parametrize(
+    ("words", "redirected", "code"),
+    [
+        (["run", *SMALL, "trials=1", "report=false", "out=run"], "2>&-", 0),
+        (["run", *SMALL, "trials=1", "report=false", "out=run"], ">&-", 0),
+        (["run", "foo=1"], "2>&-", 2),
+        (["list"], ">&- 2>&- <&-", 0),
+        (["list"], ">/dev/full", 5),
+    ],
+)
+def test_streams_that_are_closed_or_full_are_no_traceback(tmp_path: Path, words, redirected, code):
+    """What is done is done, and what is opened meanwhile does not take their place."""
+    command = f"{shlex.join([sys.executable, '-m', 'harness', *words])} {redirected}"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    if "out=run" in words:
+        assert (tmp_path / "run" / "summary.json").is_file()
+    if code == 5:
+        assert done.stderr.startswith("error: no space left, while writing what was to be printed; ")
+
+
 def test_report_rebuilds_from_records(harness):
     """Into the folder that is named, with equal tables."""
     harness("run", "article", "out=run", "trials=1", *SMALL[:2])
@@ -234,6 +257,14 @@ def test_compare_says_whether_settings_got_slower(harness):
     assert code == 1
     assert "FAIL: significantly more than 10 % slower: article_10,timeout=5" in out
     assert harness("compare", "base", "base")[0] == 0
+
+
+def test_one_folder_for_several_runs_is_refused(harness):
+    """Before the first of them is played."""
+    code, out, err = harness("run", "-m", "seed=1,2", "workload=smoke", "report=false", "out=run")
+    assert (code, out) == (2, "")
+    assert err == "error: out=run is one folder for 2 runs; without it each has one of its own\n"
+    assert not Path("run").exists()
 
 
 def test_several_values_are_several_runs(harness):

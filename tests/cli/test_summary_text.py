@@ -1,11 +1,15 @@
 """What a run says in a terminal, and what it tells to type next."""
 
 import json
+import shlex
 from pathlib import Path
+
+import pytest
 
 from harness.analysis.quickest import quickest
 from harness.analysis.speedups import add_speedups
 from harness.cli.next import Budget, next_step, resume
+from harness.config import compose
 from harness.report import headline_text, published_text
 
 ROOT = Path(__file__).parents[2]
@@ -201,6 +205,13 @@ def test_a_run_is_resumed_with_its_own_words():
     assert resume(["article", "out=a", "resume=true", "seed=3"], Path("b")) == (
         "harness run article seed=3 out=b resume=true"
     )
+
+
+@pytest.mark.parametrize("name", ["läufe 2", "a=b", "it's", "a b", "[x]", "a,b"])
+def test_the_advice_is_read_back_as_the_folder_that_it_names(name):
+    """Hydra wants quotes of its own where a value is not plain."""
+    words = shlex.split(resume([], Path(name)))
+    assert compose(None, words[2:]).settings.out == name
 
 
 def test_a_run_says_what_to_type_next(harness):

@@ -190,6 +190,39 @@ MISTAKES = [
 ]  # fmt: skip
 
 
+QUOTED = 'what is no plain value stands in quotes, which the shell must leave there: "out='
+HUGE = "a trial of more than 1,000,000,000,000 requests; lower workload.batches, batch_size or duration_s"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["seed=9223372036854775808"], "seed: should be less than or equal to 4611686018427387904"),
+        (["workload.batches=100000000000000", "workload.batch_size=1000000000000"], HUGE),
+        (["workload=poisson", "workload.duration_s=1e19"], HUGE),
+        (["workload=poisson", "workload.duration_s=1e300", "workload.arrivals.rate=1e300"], HUGE),
+        (
+            ["workload.arrivals={kind: constant, rate: 1e-300}"],
+            "workload.arrivals come so rarely that the last request",
+        ),
+        (
+            ["out=läufe"],
+            f"cannot read 'out=läufe': {QUOTED}'läufe'",
+        ),
+        (
+            ["out=a=b"],
+            f"cannot read 'out=a=b': {QUOTED}'a=b'",
+        ),
+    ],
+)
+def test_numbers_beyond_reason_and_values_that_are_not_plain_are_one_line(words, message):
+    """Before anything is played, in one line that begins so."""
+    with pytest.raises(UserError) as error:
+        compose(None, words)
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize(("experiment", "words", "message"), MISTAKES)
 def test_a_mistake_is_one_line(experiment, words, message):
     """What is wrong and what to do, before the first request."""

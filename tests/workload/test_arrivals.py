@@ -7,7 +7,9 @@ import statistics
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from harness.workload import Workload
+from harness.config import compose
+from harness.runner import open_folder, run
+from harness.workload import Workload, arrivals
 from harness.workload.arrivals import AnyArrivals, Constant, Poisson, Ramp
 
 ARRIVALS = TypeAdapter(AnyArrivals)
@@ -26,9 +28,9 @@ def test_a_constant_rate_is_evenly_spaced():
 @pytest.mark.parametrize(("rate", "duration_s", "count"), [(10, 60, 600), (0.1, 30, 3), (0.1, 31, 4), (7, 0.01, 1)])
 def test_a_duration_holds_what_begins_within_it(rate, duration_s, count):
     """The request that would begin at its very end is not within it; the one at 0 always is."""
-    arrivals = Constant(rate=rate)
-    assert arrivals.within(duration_s) == count
-    assert list(arrivals.instants(0, count))[-1] < duration_s <= count / rate + 1e-9
+    constant = Constant(rate=rate)
+    assert constant.within(duration_s) == count
+    assert list(constant.instants(0, count))[-1] < duration_s <= count / rate + 1e-9
 
 
 def test_poisson_arrivals_come_at_their_rate():
@@ -110,3 +112,26 @@ def test_a_million_requests_take_no_room():
     assert len(workload.requests) == 1_000_000
     assert workload.requests[-1].index == 999_999
     assert [len(part) for part in workload.slices(400_000)] == [400_000, 400_000, 200_000]
+
+
+def test_what_takes_long_of_arrivals_is_done_beforehand(monkeypatch):
+    """Within a loop nobody would hear Ctrl-C for as long."""
+    workload = Workload(arrivals=Poisson(rate=10.0), duration_s=100.0)
+    drawn, draw = [], arrivals._gaps
+    monkeypatch.setattr(arrivals, "_gaps", lambda seed, count: drawn.append(seed) or draw(seed, count))
+    workload.prepare(1_234_567)
+    assert drawn == [1_234_567] * 2
+    drawn.clear()
+    assert len(list(workload.instants(1_234_567))) == 1_000
+    assert len(drawn) == 1
+
+
+def test_ctrl_c_is_heard_before_a_trial_begins(monkeypatch, tmp_path):
+    """While its arrivals are prepared."""
+
+    def interrupt(workload, seed):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Workload, "prepare", interrupt)
+    experiment = compose(None, ["workload=poisson", "engine=local", f"out={tmp_path / 'run'}"])
+    assert run(experiment, open_folder(experiment)).interrupted

@@ -146,6 +146,7 @@ def test_more_requests_than_lines_must_be_wanted(tmp_path):
         (f'{{"prompt": "x", "max_tokens": {2**63}}}', r"line 2: max_tokens must be a whole number from 1 to"),
         (f'{{"prompt": "x", "at_s": 1{"0" * 400}}}', r"line 2: at_s must be a number of seconds from 0 to"),
         ('{"messages": ' + "[" * 100_000, r"line 2: nested too deeply"),
+        ('{"prompt": "\\ud800 a"}', r"line 2: half of a character"),
         ('{"prompt": "x", "output_tokens": true}', r"line 2: output_tokens must be a whole number"),
         ('{"prompt": "x", "at_s": -1}', r"line 2: at_s must be a number of seconds from 0 to"),
         ('{"prompt": "x", "at_s": 0.5}', r"line 2: at_s 0.5 is before that of a line above"),
