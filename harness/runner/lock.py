@@ -46,6 +46,23 @@ def hold(folder: RunFolder) -> None:
     weakref.finalize(folder, _release, key)
 
 
+def is_held(folder: RunFolder) -> bool | None:
+    """Whether some process plays into a folder; None where the system or its file system has no locks."""
+    try:
+        import fcntl
+
+        descriptor = os.open(folder.path, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return True if error.errno in {errno.EAGAIN, errno.EACCES} else None
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _release(key: tuple[int, int]) -> None:
     _holders[key] -= 1
     if not _holders[key] and key in _held:

@@ -13,6 +13,7 @@ from harness.cli.live.lines import SparseLines
 from harness.cli.live.tail import Tail
 from harness.cli.live.watching import Printed, conclusion, watch
 from harness.errors import UserError
+from harness.runner.lock import hold
 from harness.storage import Parts, RunFolder
 from tests.cli.live_runs import Clock
 from tests.folders import made, manifest, outcome
@@ -185,9 +186,10 @@ def test_it_watches_until_the_run_says_that_it_is_over(tmp_path):
     assert lines[1].startswith("1/4 requests, 0 failed, trial 1/1 a, batch 1/4")
 
 
-def test_a_run_whose_process_died_is_said_to_be_silent(tmp_path):
+def test_a_run_that_hangs_is_said_to_be_silent(tmp_path):
     """How long, and again when that has doubled; it is watched on."""
     folder = going(tmp_path / "run")
+    hold(folder)
     grown(folder, 0)
     clock, stream = Clock((folder.path / "records.jsonl").stat().st_mtime), io.StringIO()
     run = Followed(folder, clock=clock)
@@ -204,6 +206,24 @@ def test_a_run_whose_process_died_is_said_to_be_silent(tmp_path):
     watch(run, Printed(SparseLines(stream)), wait=elsewhere.wait)
     said = [line for line in stream.getvalue().splitlines() if "nothing came" in line]
     assert said == ["nothing came for 1:00; has the run died?", "nothing came for 2:11; has the run died?"]
+
+
+def test_a_run_that_was_killed_is_over(tmp_path):
+    """No process holds its folder any more; it can be continued."""
+    folder = going(tmp_path / "run", command="harness run made seed=3 out=elsewhere")
+    grown(folder, 0)
+    clock, stream = Clock((folder.path / "records.jsonl").stat().st_mtime), io.StringIO()
+    run = Followed(folder, clock=clock)
+    run.look()
+
+    def later() -> None:
+        clock.now += 9.0
+
+    assert run.is_running
+    watch(run, Printed(SparseLines(stream)), wait=Elsewhere(clock, later, later).wait)
+    assert run.to_dict()["status"] == "killed"
+    said = f"made: killed, 1/8 requests, 0 failed; next: harness run made seed=3 out={folder.path} resume=true"
+    assert conclusion(run) == said
 
 
 def test_whoever_comes_late_to_a_dead_run_sees_how_long_it_has_been_silent(tmp_path):

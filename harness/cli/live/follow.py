@@ -15,9 +15,12 @@ from harness.cli.live.state import State
 from harness.cli.live.tail import Tail
 from harness.errors import UserError
 from harness.progress import Progress, nobody
+from harness.runner.lock import is_held
 from harness.storage import RunFolder
 
-RUNNING = "running"
+RUNNING, KILLED = "running", "killed"
+#: Seconds without anything new after which is looked whether there is a process that plays.
+SILENCE_S = 10.0
 
 
 class Followed:
@@ -38,12 +41,14 @@ class Followed:
 
     @property
     def status(self) -> str:
-        """`running`, or how it ended."""
-        return str(self.manifest.get("status", RUNNING))
+        """`running`, or how it ended: a process that was killed never says so, and no process holds its folder."""
+        said = str(self.manifest.get("status", RUNNING))
+        silent = self.state.silent_s(self._clock()) >= SILENCE_S
+        return KILLED if said == RUNNING and silent and is_held(self.folder) is False else said
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not said that it ended; a process that was killed never says so."""
+        """Whether it goes on."""
         return self.status == RUNNING
 
     @property

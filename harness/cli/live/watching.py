@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Protocol
 
 from harness.cli.live.display import Display
-from harness.cli.live.follow import Followed
+from harness.cli.live.follow import KILLED, Followed
 from harness.cli.live.lines import SparseLines
 from harness.cli.live.state import State
 from harness.cli.live.text import duration
+from harness.cli.next import resume
 
 #: Seconds between two looks.
 EVERY_S = 0.25
@@ -85,4 +87,7 @@ def conclusion(run: Followed) -> str:
     given_up = run.manifest.get("failed_cells")
     cells = f", given up: {', '.join(given_up)}" if given_up else ""
     counts = f"{state.done:,}/{state.total:,} requests, {state.failed:,} failed{cells}"
-    return f"{state.plan.experiment}: {run.status}, {counts}; next: harness report {run.folder.path}"
+    advice = f"harness report {run.folder.path}"
+    if run.status == KILLED:
+        advice = resume(shlex.split(run.manifest.get("command", ""))[2:], run.folder.path)
+    return f"{state.plan.experiment}: {run.status}, {counts}; next: {advice}"
