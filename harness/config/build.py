@@ -122,6 +122,9 @@ def _check_words(settings: Settings, words: Sequence[str]) -> None:
             raise UserError(f"'{word}' has no effect: {counts} of the workload says how many requests there are")
         if key == "strategy.dispatch" and word.endswith("=gather") and settings.workload.arrivals is not None:
             raise UserError(NO_BATCHES)
+        if key == "strategy.in_flight" and "dispatch" not in axes and settings.strategy.dispatch in {"gather", "open"}:
+            how = settings.strategy.dispatch
+            raise UserError(f"'{word}' has no effect: dispatch={how} has no window; use strategy.dispatch=window")
         if section == "precision" and settings.trials != "auto":
             raise UserError(f"'{word}' has no effect: trials={settings.trials} says how many; use trials=auto")
         if section == "strategy" and field in axes:

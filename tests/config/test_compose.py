@@ -144,6 +144,16 @@ def test_retries_multiply_in_the_ceiling():
 
 
 MISTAKES = [
+    (
+        None,
+        ["strategy.in_flight=3"],
+        "'strategy.in_flight=3' has no effect: dispatch=gather has no window; use strategy.dispatch=window",
+    ),
+    (
+        None,
+        ["strategy.in_flight=3", "strategy.dispatch=open", "workload=poisson"],
+        "'strategy.in_flight=3' has no effect: dispatch=open has no window; use strategy.dispatch=window",
+    ),
     ("artcle", [], "no experiment named 'artcle'; did you mean 'article'?"),
     ("article", ["trails=3"], "unknown key 'trails'; did you mean 'trials'?"),
     ("article", ["clock=virtul"], "clock: no such choice: 'virtul'; did you mean 'virtual'?"),
