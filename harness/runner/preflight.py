@@ -14,11 +14,14 @@ def trouble_of_key(key: str) -> str | None:
     return None if key.isascii() else "letters beyond ASCII in it, which a header cannot carry"
 
 
-def check_reachable(base_url: str, api_key: str, *, trust_env: bool = True, timeout: float = 10.0) -> None:
+def check_reachable(
+    base_url: str, api_key: str, *, is_mock: bool = False, trust_env: bool = True, timeout: float = 10.0
+) -> None:
     """Ask for the list of models once, within `timeout` seconds.
 
     Raises UserError when the name does not resolve, nothing answers, the key is refused, or what answers is not an
-    API. A server without that list (404 with a JSON body) passes: gateways often leave it out.
+    API. A server without that list (404 with a JSON body) passes, unless it should be a mock: gateways often leave it
+    out.
     """
     import httpx2
 
@@ -32,6 +35,8 @@ def check_reachable(base_url: str, api_key: str, *, trust_env: bool = True, time
         raise UserError(f"cannot reach {base_url} ({error}); check target.base_url") from None
     if answer.status_code in {401, 403}:
         raise UserError(f"{base_url} refused the key (HTTP {answer.status_code}); check OPENAI_API_KEY")
+    if is_mock and answer.status_code == 404:
+        raise UserError(f"{base_url} lists no models (HTTP 404); the address that `harness serve` says ends in /v1")
     if "json" not in answer.headers.get("content-type", ""):
         kind = answer.headers.get("content-type", "no content type").split(";")[0]
         raise UserError(

@@ -184,7 +184,7 @@ def check_target(experiment: Experiment) -> None:
         _check_proxy(experiment)
         check_reachable(_api_url(experiment), key)
     elif experiment.settings.target.base_url and experiment.clock == "real":
-        check_reachable(experiment.settings.target.base_url, MOCK_KEY, trust_env=False)
+        check_reachable(experiment.settings.target.base_url, MOCK_KEY, is_mock=True, trust_env=False)
 
 
 def _check_proxy(experiment: Experiment) -> None:

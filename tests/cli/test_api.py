@@ -46,6 +46,15 @@ def test_a_mock_of_ones_own_keeps_its_profile_to_itself(harness, api):
     assert (bounds["source"], bounds["why_not"]) == (None, "the run folder does not hold the profile.")
 
 
+def test_a_forgotten_v1_is_one_line(harness, api):
+    """A mock lists its models, so that its address can be looked at."""
+    words = ["run", "clock=real", "workload=smoke", "report=false", "out=run"]
+    code, out, err = harness(*words, f"target.base_url={api.removesuffix('/v1')}")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.endswith("lists no models (HTTP 404); the address that `harness serve` says ends in /v1\n")
+    assert not Path("run").exists()
+
+
 def test_a_real_api_needs_a_budget(harness, api):
     """20 requests can become 360 attempts; without consent not one is sent."""
     code, out, err = harness(*API, f"target.base_url={api}")
