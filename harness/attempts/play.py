@@ -158,5 +158,5 @@ def _completion_tokens(usage: Any) -> int | None:
 
 
 def _reason(said: Any) -> str | None:
-    """Why an answer ended, where a server says it in a text."""
-    return said if isinstance(said, str) else None
+    """Why an answer ended, where a server says it in a text; halves of characters, which no file can hold, are "?"."""
+    return said.encode(errors="replace").decode() if isinstance(said, str) else None

@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -184,6 +184,9 @@ class RunFolder:
         A last line that was cut short is passed over: its request was not finished. Raises UserError, with the line's
         number, for anything else that is not a record of this schema.
         """
+        # Takes half the time of the standard library's, which matters with a million of them.
+        from pydantic_core import from_json
+
         size, before = self.parts.size, 0
         for part in self.parts.all():
             for number, raw in enumerate(part.lines(), start=1):
@@ -191,7 +194,7 @@ class RunFolder:
                     progress(min(1.0, (before + part.raw.tell()) / size))
                 if not raw.endswith(b"\n") and part.is_last:
                     return
-                yield self._parsed(raw, part.path, number)
+                yield self._parsed(from_json, raw, part.path, number)
             before += part.raw.tell()
 
     def outcomes(self, progress: Progress = nobody) -> Iterator[Outcome]:
@@ -202,12 +205,10 @@ class RunFolder:
         """Make good what a crash has left: a last line that was interrupted, and parts that are not compressed."""
         self.parts.repair()
 
-    def _parsed(self, raw: bytes, path: Path, number: int) -> dict[str, Any]:
-        from pydantic_core import from_json
-
+    @staticmethod
+    def _parsed(read: Callable[[bytes], Any], raw: bytes, path: Path, number: int) -> dict[str, Any]:
         try:
-            # Half the time of the standard library's, which matters with a million of them.
-            line = from_json(raw)
+            line = read(raw)
             version = line["schema"]
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{path}, line {number}: not a record; restore the file or remove the line") from None

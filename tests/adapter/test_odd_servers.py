@@ -280,6 +280,14 @@ def test_another_protocol_is_no_answer(transport, caplog):
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_halves_of_characters_can_be_kept(transport):
+    """The same text is on disk, in tables and where a replay compares it with its record."""
+    outcome = played(saying(with_length(chunk("a", "half \ud83d") + b"data: [DONE]\n\n")), transport)
+    assert (outcome.outcome, outcome.finish_reason) == ("ok", "half ?")
+    assert Outcome.from_dict(json.loads(outcome.to_json().encode())) == outcome
+
+
 @pytest.mark.parametrize("finish", [1, True, ["stop"], {"type": "stop"}])
 @pytest.mark.parametrize("streamed", [True, False])
 def test_reasons_that_are_no_text_are_none(finish, streamed):
